@@ -1,0 +1,314 @@
+//! Reading: documents, values, members and elements.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::tape::Node;
+use crate::text;
+
+/// A validated text and its spans.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'a> {
+    text: &'a str,
+    nodes: &'a [Node],
+    spaced: bool,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) const fn new(text: &'a str, nodes: &'a [Node], spaced: bool) -> Self {
+        Self {
+            text,
+            nodes,
+            spaced,
+        }
+    }
+
+    /// The value that the text is.
+    #[must_use]
+    pub const fn root(self) -> Value<'a> {
+        Value {
+            document: self,
+            index: 0,
+        }
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub const fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// Whether there is white space outside of strings.
+    #[must_use]
+    pub const fn has_white_space(self) -> bool {
+        self.spaced
+    }
+
+    pub(crate) const fn nodes(self) -> &'a [Node] {
+        self.nodes
+    }
+
+    pub(crate) fn bytes(self, start: u32, end: u32) -> &'a [u8] {
+        &self.text.as_bytes()[start as usize..end as usize]
+    }
+}
+
+/// The six kinds of JSON values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number, whose digits are kept as written.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// One value of a [`Document`]. Copies are cheap.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    document: Document<'a>,
+    index: u32,
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn node(self) -> &'a Node {
+        &self.document.nodes[self.index as usize]
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.index
+    }
+
+    /// The document that this value is part of.
+    #[must_use]
+    pub const fn document(self) -> Document<'a> {
+        self.document
+    }
+
+    /// What kind of value this is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        self.node().kind
+    }
+
+    /// Whether this is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// Whether this is an array or object that holds nothing.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        matches!(self.kind(), Kind::Array | Kind::Object) && self.node().next == self.index + 1
+    }
+
+    /// Where the value stands in the text, quotes and brackets included.
+    #[must_use]
+    pub fn span(self) -> Range<usize> {
+        self.node().start as usize..self.node().end as usize
+    }
+
+    /// The value as written: a number's own digits, a string with its quotes
+    /// and escapes.
+    #[must_use]
+    pub fn raw(self) -> &'a str {
+        &self.document.text[self.span()]
+    }
+
+    /// A string's text, escapes resolved; it is borrowed where there are none.
+    #[must_use]
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        let node = self.node();
+        if node.kind != Kind::String {
+            return None;
+        }
+        let inner = &self.document.text[node.start as usize + 1..node.end as usize - 1];
+        if !node.has(Node::ESCAPED) {
+            return Some(Cow::Borrowed(inner));
+        }
+        let text = text::unescape(inner.as_bytes(), true).into_owned();
+        // Escapes of validated text resolve to characters, so this can't fail.
+        Some(Cow::Owned(String::from_utf8(text).unwrap_or_default()))
+    }
+
+    /// Whether this is a string with exactly this text.
+    #[must_use]
+    pub fn is_str(self, text: &str) -> bool {
+        self.as_str().is_some_and(|own| own == text)
+    }
+
+    /// A number's digits as written.
+    #[must_use]
+    pub fn as_number(self) -> Option<&'a str> {
+        (self.kind() == Kind::Number).then(|| self.raw())
+    }
+
+    /// A boolean.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        (self.kind() == Kind::Bool).then(|| self.raw() == "true")
+    }
+
+    /// The name of the member that has this value; `None` for array elements
+    /// and the root.
+    #[must_use]
+    pub fn name(self) -> Option<Cow<'a, str>> {
+        let node = self.node();
+        if node.name_start == 0 {
+            return None;
+        }
+        let source = &self.document.text[node.name_start as usize..node.name_end as usize];
+        if !node.has(Node::NAME_ESCAPED) {
+            return Some(Cow::Borrowed(source));
+        }
+        let name = text::unescape(source.as_bytes(), true).into_owned();
+        Some(Cow::Owned(String::from_utf8(name).unwrap_or_default()))
+    }
+
+    /// Whether this is the value of a member of exactly this name.
+    #[must_use]
+    #[inline]
+    pub fn is_named(self, name: &str) -> bool {
+        let node = self.node();
+        if node.has(Node::NAME_ESCAPED) {
+            return self.name().is_some_and(|own| own == name);
+        }
+        node.name_start != 0
+            && self.document.bytes(node.name_start, node.name_end) == name.as_bytes()
+    }
+
+    /// The value of an object's member; `None` where there is none, and for
+    /// every other kind.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Self> {
+        self.members().find(|member| member.is_named(name))
+    }
+
+    /// An object's members in text order, as values that know their
+    /// [`name`](Self::name); nothing for every other kind.
+    #[must_use]
+    pub fn members(self) -> Children<'a> {
+        self.children_if(Kind::Object)
+    }
+
+    /// An array's elements; nothing for every other kind.
+    #[must_use]
+    pub fn elements(self) -> Children<'a> {
+        self.children_if(Kind::Array)
+    }
+
+    /// An array's elements, or the value itself where it is no array.
+    ///
+    /// FHIR servers are known to send one object where an array is due.
+    #[must_use]
+    pub fn elements_or_self(self) -> Children<'a> {
+        if self.kind() == Kind::Array {
+            return self.elements();
+        }
+        Children {
+            document: self.document,
+            index: self.index,
+            end: self.node().next,
+        }
+    }
+
+    /// This value and everything inside it, in text order.
+    #[must_use]
+    pub fn descendants(self) -> Descendants<'a> {
+        Descendants {
+            document: self.document,
+            index: self.index,
+            end: self.node().next,
+        }
+    }
+
+    /// The value at a JSON Pointer (RFC 6901), such as `/identifier/0/value`.
+    #[must_use]
+    pub fn pointer(self, pointer: &str) -> Option<Self> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer
+            .strip_prefix('/')?
+            .split('/')
+            .try_fold(self, |value, token| match value.kind() {
+                Kind::Array => {
+                    let plain = token == "0" || !token.starts_with('0') && !token.starts_with('+');
+                    value.elements().nth(token.parse().ok().filter(|_| plain)?)
+                }
+                _ if token.contains('~') => value.get(&token.replace("~1", "/").replace("~0", "~")),
+                _ => value.get(token),
+            })
+    }
+
+    fn children_if(self, kind: Kind) -> Children<'a> {
+        let end = if self.kind() == kind {
+            self.node().next
+        } else {
+            self.index + 1
+        };
+        Children {
+            document: self.document,
+            index: self.index + 1,
+            end,
+        }
+    }
+}
+
+/// Members of an object or elements of an array.
+#[derive(Clone, Debug)]
+pub struct Children<'a> {
+    document: Document<'a>,
+    index: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Value<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Value<'a>> {
+        if self.index >= self.end {
+            return None;
+        }
+        let value = Value {
+            document: self.document,
+            index: self.index,
+        };
+        self.index = value.node().next;
+        Some(value)
+    }
+}
+
+/// A value and everything inside it.
+#[derive(Clone, Debug)]
+pub struct Descendants<'a> {
+    document: Document<'a>,
+    index: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Descendants<'a> {
+    type Item = Value<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Value<'a>> {
+        if self.index >= self.end {
+            return None;
+        }
+        let value = Value {
+            document: self.document,
+            index: self.index,
+        };
+        self.index += 1;
+        Some(value)
+    }
+}
