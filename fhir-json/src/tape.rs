@@ -106,11 +106,12 @@ impl Tape {
             text,
             tape: self,
             max_depth,
+            depth: 0,
             last_space: None,
         };
         builder.build()?;
-        let spaced = builder.last_space.is_some();
-        Ok(Document::new(valid, &self.nodes, spaced))
+        let (depth, spaced) = (builder.depth, builder.last_space.is_some());
+        Ok(Document::new(valid, &self.nodes, depth, spaced))
     }
 }
 
@@ -118,6 +119,8 @@ struct Builder<'t> {
     text: &'t [u8],
     tape: &'t mut Tape,
     max_depth: usize,
+    /// Deepest nesting so far.
+    depth: usize,
     /// Offset of the last white space outside of strings.
     last_space: Option<usize>,
 }
@@ -337,6 +340,7 @@ impl Builder<'_> {
             canonical: true,
             compare_late: false,
         });
+        self.depth = self.depth.max(self.tape.frames.len());
         let kind = if object { Kind::Object } else { Kind::Array };
         self.leaf(at, at + 1, name, kind);
         Ok((at + 1, false))

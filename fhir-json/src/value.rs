@@ -11,14 +11,16 @@ use crate::text;
 pub struct Document<'a> {
     text: &'a str,
     nodes: &'a [Node],
+    depth: usize,
     spaced: bool,
 }
 
 impl<'a> Document<'a> {
-    pub(crate) const fn new(text: &'a str, nodes: &'a [Node], spaced: bool) -> Self {
+    pub(crate) const fn new(text: &'a str, nodes: &'a [Node], depth: usize, spaced: bool) -> Self {
         Self {
             text,
             nodes,
+            depth,
             spaced,
         }
     }
@@ -36,6 +38,13 @@ impl<'a> Document<'a> {
     #[must_use]
     pub const fn text(self) -> &'a str {
         self.text
+    }
+
+    /// How deep arrays and objects are nested: 0 for a text that is neither,
+    /// 1 for one that holds none.
+    #[must_use]
+    pub const fn depth(self) -> usize {
+        self.depth
     }
 
     /// Whether there is white space outside of strings.

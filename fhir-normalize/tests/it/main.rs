@@ -1,0 +1,4 @@
+//! Integration tests of `fhir-normalize`.
+
+mod tables;
+mod vectors;
