@@ -34,9 +34,10 @@ pub(crate) enum Change {
     Remove,
     /// Left out of the canonical form only.
     Omit,
-    /// `"name":value` in the arena; the name stands between its quotes.
+    /// `"name":value` in the arena, right after the name as plain text, which
+    /// is what members are sorted by.
     Insert {
-        name_end: u32,
+        name: u32,
         start: u32,
         end: u32,
     },
@@ -99,32 +100,18 @@ impl Edits {
     /// Adds a member after the last one of `object`, which has to lack it.
     /// `json` has to be one JSON value in canonical form; this is not checked.
     pub fn insert(&mut self, object: Value<'_>, name: &str, json: &[u8]) {
-        let start = self.position();
-        text::write_string(name, &mut self.arena);
-        let name_end = self.position();
-        self.arena.push(b':');
+        let (name, start) = self.append_name(name);
         self.append(json);
-        let change = Change::Insert {
-            name_end,
-            start,
-            end: self.position(),
-        };
-        self.push(object.index(), change);
+        let end = self.position();
+        self.push(object.index(), Change::Insert { name, start, end });
     }
 
     /// [`insert`](Self::insert) of a string.
     pub fn insert_str(&mut self, object: Value<'_>, name: &str, text: &str) {
-        let start = self.position();
-        text::write_string(name, &mut self.arena);
-        let name_end = self.position();
-        self.arena.push(b':');
+        let (name, start) = self.append_name(name);
         text::write_string(text, &mut self.arena);
-        let change = Change::Insert {
-            name_end,
-            start,
-            end: self.position(),
-        };
-        self.push(object.index(), change);
+        let end = self.position();
+        self.push(object.index(), Change::Insert { name, start, end });
     }
 
     /// Appends the changed text without white space outside of strings; the
@@ -141,12 +128,25 @@ impl Edits {
         &self.arena[start as usize..end as usize]
     }
 
+    pub(crate) fn arena(&self) -> &[u8] {
+        &self.arena
+    }
+
     /// Keeps operations in text order; those on one object in the order made.
     fn push(&mut self, node: u32, change: Change) {
         let at = self
             .operations
             .partition_point(|operation| operation.node <= node);
         self.operations.insert(at, Operation { node, change });
+    }
+
+    /// Appends `name` as plain text and as `"name":`; the start of each.
+    fn append_name(&mut self, name: &str) -> (u32, u32) {
+        let plain = self.append(name.as_bytes());
+        let start = self.position();
+        text::write_string(name, &mut self.arena);
+        self.arena.push(b':');
+        (plain, start)
     }
 
     fn append(&mut self, json: &[u8]) -> u32 {

@@ -1,6 +1,7 @@
 //! Writing: compact text and canonical form.
 
 use crate::edits::{Change, Edits, Operation};
+use crate::scan;
 use crate::tape::Node;
 use crate::text;
 use crate::value::{Document, Kind, Value};
@@ -232,15 +233,12 @@ impl Emitter {
     /// Puts the members of an object into `slots`.
     fn collect(&mut self, job: &Job<'_>, object: u32, operations: &[Operation]) {
         for (at, operation) in operations.iter().enumerate() {
-            let Change::Insert {
-                start, name_end, ..
-            } = operation.change
-            else {
+            let Change::Insert { name, start, .. } = operation.change else {
                 continue;
             };
             if operation.node == object {
-                let (start, end) = (start + 1, name_end - 1);
-                let prefix = prefix(job.edits.bytes(start, end));
+                let (start, end) = (name, start);
+                let prefix = scan::prefix(job.edits.arena(), start, end);
                 let member = at as u32;
                 self.slots.push(Slot {
                     prefix,
@@ -251,17 +249,18 @@ impl Emitter {
                 });
             }
         }
+        let text = job.document.text().as_bytes();
         for member in job.children(object) {
             if is_left_out(member, job.within(operations, member)) {
                 continue;
             }
             let node = &job.nodes[member as usize];
-            let source = job.document.bytes(node.name_start, node.name_end);
             let slot = if node.has(Node::NAME_ESCAPED) {
                 let start = self.names.len();
+                let source = job.document.bytes(node.name_start, node.name_end);
                 text::unescape_into(source, &mut self.names);
                 Slot {
-                    prefix: prefix(&self.names[start..]),
+                    prefix: scan::prefix(&self.names, start as u32, self.names.len() as u32),
                     start: start as u32,
                     end: self.names.len() as u32,
                     name: NameIn::Names,
@@ -269,7 +268,7 @@ impl Emitter {
                 }
             } else {
                 Slot {
-                    prefix: prefix(source),
+                    prefix: scan::prefix(text, node.name_start, node.name_end),
                     start: node.name_start,
                     end: node.name_end,
                     name: NameIn::Text,
@@ -384,17 +383,4 @@ fn is_left_out(index: u32, operations: &[Operation]) -> bool {
         .iter()
         .take_while(|own| own.node == index)
         .any(|own| matches!(own.change, Change::Remove | Change::Omit))
-}
-
-/// The first eight bytes as a number that sorts like them.
-#[inline]
-fn prefix(name: &[u8]) -> u64 {
-    match name.first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => {
-            let mut padded = [0; 8];
-            padded[..name.len()].copy_from_slice(name);
-            u64::from_be_bytes(padded)
-        }
-    }
 }

@@ -39,7 +39,7 @@ pub enum ErrorKind {
     UnexpectedEnd,
     /// A byte that can't stand here.
     UnexpectedByte,
-    /// Not a number by the grammar of RFC 8259 section 6, such as `01` or `.5`.
+    /// Not a number by the grammar of RFC 8259 section 6, such as `01` or `1.`.
     InvalidNumber,
     /// An unescaped character below U+0020 inside a string.
     ControlCharacter,

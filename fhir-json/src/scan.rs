@@ -4,20 +4,25 @@ use crate::error::{Error, ErrorKind};
 
 /// Offset after the closing quote of the string whose opening quote is at
 /// `open`, and whether it holds an escape.
-#[inline]
+// Inlined, as is all on the way of a plain string: results that go through
+// memory stall the loop that waits for them.
+#[inline(always)]
 pub(crate) fn string(text: &[u8], open: usize) -> Result<(usize, bool), Error> {
-    let mut at = special(text, open + 1);
+    let at = special(text, open + 1);
     if text.get(at) == Some(&b'"') {
         return Ok((at + 1, false));
     }
-    let mut escaped = false;
+    odd_string(text, at)
+}
+
+/// The rest of a string from an escape, a control character or the end on.
+#[cold]
+#[inline(never)]
+fn odd_string(text: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
     loop {
         match text.get(at) {
-            Some(b'"') => return Ok((at + 1, escaped)),
-            Some(b'\\') => {
-                escaped = true;
-                at = special(text, escape(text, at)?);
-            }
+            Some(b'"') => return Ok((at + 1, true)),
+            Some(b'\\') => at = special(text, escape(text, at)?),
             Some(_) => return Err(Error::new(ErrorKind::ControlCharacter, at)),
             None => return Err(Error::new(ErrorKind::UnexpectedEnd, text.len())),
         }
@@ -25,14 +30,19 @@ pub(crate) fn string(text: &[u8], open: usize) -> Result<(usize, bool), Error> {
 }
 
 /// Offset of the first quote, backslash or control character from `at` on.
-#[inline]
+#[inline(always)]
 fn special(text: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = text.get(at..at + 8) {
-        let found = special_lanes(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+    while let Some(chunk) = text.get(at..at + 16) {
+        let (low, high) = chunk.split_at(8);
+        let low = special_lanes(u64::from_le_bytes(low.try_into().unwrap_or_default()));
+        if low != 0 {
+            return at + (low.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        let high = special_lanes(u64::from_le_bytes(high.try_into().unwrap_or_default()));
+        if high != 0 {
+            return at + 8 + (high.trailing_zeros() / 8) as usize;
+        }
+        at += 16;
     }
     while let Some(&byte) = text.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
@@ -59,7 +69,6 @@ const fn special_lanes(word: u64) -> u64 {
 }
 
 /// Offset after the escape whose backslash is at `at`.
-#[cold]
 fn escape(text: &[u8], at: usize) -> Result<usize, Error> {
     match text.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
@@ -79,6 +88,28 @@ fn escape(text: &[u8], at: usize) -> Result<usize, Error> {
         }
         Some(_) => Err(Error::new(ErrorKind::InvalidEscape, at)),
         None => Err(Error::new(ErrorKind::UnexpectedEnd, text.len())),
+    }
+}
+
+/// The first eight bytes of `text[start..end]` as a number that sorts like
+/// them, zeros standing for bytes that are not there.
+#[inline]
+pub(crate) fn prefix(text: &[u8], start: u32, end: u32) -> u64 {
+    let (start, length) = (start as usize, (end - start) as usize);
+    let word = match text.get(start..start + 8) {
+        Some(chunk) => u64::from_be_bytes(chunk.try_into().unwrap_or_default()),
+        None => {
+            let mut padded = [0; 8];
+            for (to, from) in padded.iter_mut().zip(&text[start..]) {
+                *to = *from;
+            }
+            u64::from_be_bytes(padded)
+        }
+    };
+    if length >= 8 {
+        word
+    } else {
+        word & !(u64::MAX >> (length * 8))
     }
 }
 

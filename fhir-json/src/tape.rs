@@ -14,7 +14,11 @@ pub const MAX_DEPTH: usize = 128;
 /// allocates nothing.
 #[derive(Debug, Default)]
 pub struct Tape {
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
+    /// Deepest nesting of the text parsed last.
+    pub(crate) depth: usize,
+    /// Whether that text has white space outside of strings.
+    pub(crate) spaced: bool,
     frames: Vec<Frame>,
     names: Vec<u32>,
 }
@@ -49,7 +53,7 @@ impl Node {
     }
 }
 
-/// An open array or object.
+/// An open array or object, or what is around the root.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     node: u32,
@@ -57,11 +61,33 @@ struct Frame {
     /// One bit for each hash of a member name seen: a clear bit proves that
     /// a name is new without looking at the others.
     seen: u64,
-    last_name: (u32, u32),
-    object: bool,
+    /// The last name's first bytes, see [`scan::prefix`].
+    last: u64,
+    inside: Inside,
     canonical: bool,
     /// Names are compared all at once when the object closes.
     compare_late: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Nothing,
+    Array,
+    Object,
+}
+
+impl Frame {
+    const fn new(node: u32, inside: Inside) -> Self {
+        Self {
+            node,
+            members: 0,
+            seen: 0,
+            last: 0,
+            inside,
+            canonical: true,
+            compare_late: false,
+        }
+    }
 }
 
 /// Objects with more members than this have their names sorted to find
@@ -105,19 +131,22 @@ impl Tape {
         let mut builder = Builder {
             text,
             tape: self,
+            frame: Frame::new(0, Inside::Nothing),
             max_depth,
             depth: 0,
             last_space: None,
         };
         builder.build()?;
-        let (depth, spaced) = (builder.depth, builder.last_space.is_some());
-        Ok(Document::new(valid, &self.nodes, depth, spaced))
+        (self.depth, self.spaced) = (builder.depth, builder.last_space.is_some());
+        Ok(Document::new(valid, self))
     }
 }
 
 struct Builder<'t> {
     text: &'t [u8],
     tape: &'t mut Tape,
+    /// The innermost open container; those around it are in the tape.
+    frame: Frame,
     max_depth: usize,
     /// Deepest nesting so far.
     depth: usize,
@@ -125,7 +154,8 @@ struct Builder<'t> {
     last_space: Option<usize>,
 }
 
-/// What follows a comma or an opening bracket.
+/// The name of a member, or nothing for elements and the root.
+#[derive(Clone, Copy)]
 struct Name {
     start: u32,
     end: u32,
@@ -143,79 +173,63 @@ impl Builder<'_> {
         let mut at = self.skip(0);
         let mut name = NO_NAME;
         loop {
-            let closed;
-            (at, closed) = match self.text.get(at) {
-                Some(b'"') => self.string(at, &name)?,
-                Some(b'{') => self.open(at, &name, true)?,
-                Some(b'[') => self.open(at, &name, false)?,
-                Some(b'-' | b'0'..=b'9') => (
-                    self.leaf(at, scan::number(self.text, at)?, &name, Kind::Number),
-                    true,
-                ),
-                Some(b't') => (
-                    self.leaf(
-                        at,
-                        scan::literal(self.text, at, b"true")?,
-                        &name,
-                        Kind::Bool,
-                    ),
-                    true,
-                ),
-                Some(b'f') => (
-                    self.leaf(
-                        at,
-                        scan::literal(self.text, at, b"false")?,
-                        &name,
-                        Kind::Bool,
-                    ),
-                    true,
-                ),
-                Some(b'n') => (
-                    self.leaf(
-                        at,
-                        scan::literal(self.text, at, b"null")?,
-                        &name,
-                        Kind::Null,
-                    ),
-                    true,
-                ),
-                Some(_) => return Err(Error::new(ErrorKind::UnexpectedByte, at)),
-                None => return Err(Error::new(ErrorKind::UnexpectedEnd, self.text.len())),
-            };
-            if !closed {
-                // A container was opened; an empty one closes at once.
-                let object = self.tape.frames.last().is_some_and(|frame| frame.object);
-                at = self.skip(at);
-                if self.text.get(at) == Some(if object { &b'}' } else { &b']' }) {
-                    at = self.close(at + 1)?;
-                } else {
-                    (at, name) = self.name(at, object)?;
-                    continue;
-                }
-            }
-            // A value has ended: what follows it belongs to its container.
-            loop {
-                let Some(frame) = self.tape.frames.last() else {
-                    let end = self.skip(at);
-                    if end < self.text.len() {
-                        return Err(Error::new(ErrorKind::TrailingContent, end));
+            at = match self.text.get(at) {
+                Some(b'"') => self.string(at, name)?,
+                Some(b'{') => match self.open(at, name, Inside::Object)? {
+                    Opened::Empty(end) => end,
+                    Opened::First(first) => {
+                        (at, name) = self.name(first)?;
+                        continue;
                     }
-                    return Ok(());
-                };
-                let object = frame.object;
+                },
+                Some(b'[') => match self.open(at, name, Inside::Array)? {
+                    Opened::Empty(end) => end,
+                    Opened::First(first) => {
+                        (at, name) = (first, NO_NAME);
+                        continue;
+                    }
+                },
+                Some(b'-' | b'0'..=b'9') => {
+                    let end = scan::number(self.text, at)?;
+                    self.leaf(at, end, name, Kind::Number)
+                }
+                Some(b't') => self.literal(at, b"true", name, Kind::Bool)?,
+                Some(b'f') => self.literal(at, b"false", name, Kind::Bool)?,
+                Some(b'n') => self.literal(at, b"null", name, Kind::Null)?,
+                _ => return Err(self.unexpected(at)),
+            };
+            // A value has ended: what follows belongs to its container.
+            loop {
                 at = self.skip(at);
-                match self.text.get(at) {
-                    Some(b',') => {
+                match (self.text.get(at), self.frame.inside) {
+                    (Some(b','), Inside::Object) => {
                         let next = self.skip(at + 1);
-                        (at, name) = self.name(next, object)?;
+                        (at, name) = self.name(next)?;
                         break;
                     }
-                    Some(b'}') if object => at = self.close(at + 1)?,
-                    Some(b']') if !object => at = self.close(at + 1)?,
-                    Some(_) => return Err(Error::new(ErrorKind::UnexpectedByte, at)),
-                    None => return Err(Error::new(ErrorKind::UnexpectedEnd, self.text.len())),
+                    (Some(b','), Inside::Array) => {
+                        (at, name) = (self.skip(at + 1), NO_NAME);
+                        break;
+                    }
+                    (Some(b'}'), Inside::Object) | (Some(b']'), Inside::Array) => {
+                        at = self.close(at + 1)?;
+                    }
+                    (None, Inside::Nothing) => return Ok(()),
+                    (Some(_), Inside::Nothing) => {
+                        return Err(Error::new(ErrorKind::TrailingContent, at));
+                    }
+                    _ => return Err(self.unexpected(at)),
                 }
             }
+        }
+    }
+
+    /// The error for a byte at `at` that can't stand there, or for no byte.
+    #[cold]
+    fn unexpected(&self, at: usize) -> Error {
+        match self.text.get(at) {
+            Some(_) => Error::new(ErrorKind::UnexpectedByte, at),
+            None => Error::new(ErrorKind::UnexpectedEnd, self.text.len()),
         }
     }
 
@@ -231,57 +245,50 @@ impl Builder<'_> {
         }
     }
 
-    /// The member name at `at` (nothing for array elements) and the offset of
-    /// the value it names.
-    #[inline]
-    fn name(&mut self, at: usize, object: bool) -> Result<(usize, Name), Error> {
-        if !object {
-            return Ok((at, NO_NAME));
-        }
-        match self.text.get(at) {
-            Some(b'"') => {}
-            Some(_) => return Err(Error::new(ErrorKind::UnexpectedByte, at)),
-            None => return Err(Error::new(ErrorKind::UnexpectedEnd, self.text.len())),
+    /// The member name at `at` and the offset of the value it names.
+    #[inline(always)]
+    fn name(&mut self, at: usize) -> Result<(usize, Name), Error> {
+        if self.text.get(at) != Some(&b'"') {
+            return Err(self.unexpected(at));
         }
         let (after, escaped) = scan::string(self.text, at)?;
+        let flags = if escaped { Node::NAME_ESCAPED } else { 0 };
         let name = Name {
             start: offset(at + 1),
             end: offset(after - 1),
-            flags: if escaped { Node::NAME_ESCAPED } else { 0 },
+            flags,
         };
-        self.new_name(&name)?;
+        self.new_name(name)?;
         let colon = self.skip(after);
-        match self.text.get(colon) {
-            Some(b':') => Ok((self.skip(colon + 1), name)),
-            Some(_) => Err(Error::new(ErrorKind::UnexpectedByte, colon)),
-            None => Err(Error::new(ErrorKind::UnexpectedEnd, self.text.len())),
+        if self.text.get(colon) != Some(&b':') {
+            return Err(self.unexpected(colon));
         }
+        Ok((self.skip(colon + 1), name))
     }
 
     /// Proves that a name is new in its object, or leaves it to the close.
-    #[inline]
-    fn new_name(&mut self, name: &Name) -> Result<(), Error> {
-        let Some(frame) = self.tape.frames.last_mut() else {
-            return Ok(());
-        };
-        let bytes = &self.text[name.start as usize..name.end as usize];
-        let last = &self.text[frame.last_name.0 as usize..frame.last_name.1 as usize];
-        frame.canonical &= frame.members == 0 || last < bytes;
-        frame.last_name = (name.start, name.end);
+    #[inline(always)]
+    fn new_name(&mut self, name: Name) -> Result<(), Error> {
+        let prefix = scan::prefix(self.text, name.start, name.end);
+        let bit = 1 << hash(prefix, name.end - name.start);
+        let frame = &mut self.frame;
+        // Equal beginnings may well be in order, but to find out is not worth
+        // it: the flag only says that sorting can be spared.
+        frame.canonical &= name.flags == 0 && (frame.last < prefix || frame.members == 0);
+        frame.last = prefix;
         frame.members += 1;
         frame.compare_late |= name.flags != 0 || frame.members > PAIRWISE;
-        frame.canonical &= name.flags == 0;
-        let bit = 1 << name_hash(bytes);
         let collides = frame.seen & bit != 0;
         frame.seen |= bit;
         if collides && !frame.compare_late {
-            let first = frame.node + 1;
-            self.compare_pairwise(first, name)?;
+            return self.compare_pairwise(self.frame.node + 1, name);
         }
         Ok(())
     }
 
-    fn compare_pairwise(&self, first: u32, name: &Name) -> Result<(), Error> {
+    #[cold]
+    #[inline(never)]
+    fn compare_pairwise(&self, first: u32, name: Name) -> Result<(), Error> {
         let bytes = &self.text[name.start as usize..name.end as usize];
         let mut index = first as usize;
         while let Some(node) = self.tape.nodes.get(index) {
@@ -296,23 +303,37 @@ impl Builder<'_> {
         Ok(())
     }
 
-    #[inline]
-    fn string(&mut self, at: usize, name: &Name) -> Result<(usize, bool), Error> {
+    #[inline(always)]
+    fn string(&mut self, at: usize, name: Name) -> Result<usize, Error> {
         let (end, escaped) = scan::string(self.text, at)?;
-        self.leaf(at, end, name, Kind::String);
         if escaped {
-            if let Some(node) = self.tape.nodes.last_mut() {
-                node.flags = node.flags & !Node::CANONICAL | Node::ESCAPED;
-            }
-            if let Some(frame) = self.tape.frames.last_mut() {
-                frame.canonical = false;
-            }
+            self.frame.canonical = false;
+            self.push(at, end, name, Kind::String, Node::ESCAPED);
+        } else {
+            self.push(at, end, name, Kind::String, Node::CANONICAL);
         }
-        Ok((end, true))
+        Ok(end)
+    }
+
+    fn literal(
+        &mut self,
+        at: usize,
+        word: &'static [u8],
+        name: Name,
+        kind: Kind,
+    ) -> Result<usize, Error> {
+        let end = scan::literal(self.text, at, word)?;
+        Ok(self.leaf(at, end, name, kind))
     }
 
     #[inline]
-    fn leaf(&mut self, start: usize, end: usize, name: &Name, kind: Kind) -> usize {
+    fn leaf(&mut self, start: usize, end: usize, name: Name, kind: Kind) -> usize {
+        self.push(start, end, name, kind, Node::CANONICAL);
+        end
+    }
+
+    #[inline(always)]
+    fn push(&mut self, start: usize, end: usize, name: Name, kind: Kind, flags: u8) {
         let next = offset(self.tape.nodes.len() + 1);
         self.tape.nodes.push(Node {
             name_start: name.start,
@@ -321,37 +342,38 @@ impl Builder<'_> {
             end: offset(end),
             next,
             kind,
-            flags: name.flags | Node::CANONICAL,
+            flags: name.flags | flags,
         });
-        end
     }
 
-    #[inline]
-    fn open(&mut self, at: usize, name: &Name, object: bool) -> Result<(usize, bool), Error> {
+    #[inline(always)]
+    fn open(&mut self, at: usize, name: Name, inside: Inside) -> Result<Opened, Error> {
         if self.tape.frames.len() >= self.max_depth {
             return Err(Error::new(ErrorKind::TooDeep, at));
         }
-        self.tape.frames.push(Frame {
-            node: offset(self.tape.nodes.len()),
-            members: 0,
-            seen: 0,
-            last_name: (0, 0),
-            object,
-            canonical: true,
-            compare_late: false,
-        });
+        let node = offset(self.tape.nodes.len());
+        self.tape.frames.push(self.frame);
         self.depth = self.depth.max(self.tape.frames.len());
-        let kind = if object { Kind::Object } else { Kind::Array };
-        self.leaf(at, at + 1, name, kind);
-        Ok((at + 1, false))
+        self.frame = Frame::new(node, inside);
+        let (kind, bracket) = match inside {
+            Inside::Object => (Kind::Object, b'}'),
+            _ => (Kind::Array, b']'),
+        };
+        self.push(at, at + 1, name, kind, Node::CANONICAL);
+        let first = self.skip(at + 1);
+        if self.text.get(first) == Some(&bracket) {
+            return Ok(Opened::Empty(self.close(first + 1)?));
+        }
+        Ok(Opened::First(first))
     }
 
     /// Completes the innermost container; `end` is after its bracket.
     #[inline]
     fn close(&mut self, end: usize) -> Result<usize, Error> {
-        let Some(frame) = self.tape.frames.pop() else {
-            return Ok(end);
-        };
+        let frame = self.frame;
+        if let Some(outer) = self.tape.frames.pop() {
+            self.frame = outer;
+        }
         if frame.compare_late {
             self.compare_sorted(frame.node)?;
         }
@@ -364,9 +386,7 @@ impl Builder<'_> {
             .is_some_and(|space| space > node.start as usize);
         if !frame.canonical || spaced {
             node.flags &= !Node::CANONICAL;
-            if let Some(parent) = self.tape.frames.last_mut() {
-                parent.canonical = false;
-            }
+            self.frame.canonical = false;
         }
         Ok(end)
     }
@@ -398,16 +418,18 @@ impl Builder<'_> {
     }
 }
 
-/// Six bits of a name: its first eight bytes and its length.
+/// Where parsing goes on after an opening bracket.
+enum Opened {
+    /// The container was closed at once.
+    Empty(usize),
+    /// Its first name or element.
+    First(usize),
+}
+
+/// Six bits for a name, from its beginning and its length.
 #[inline]
-fn name_hash(name: &[u8]) -> u32 {
-    let word = match name.first_chunk::<8>() {
-        Some(first) => u64::from_le_bytes(*first),
-        None => name
-            .iter()
-            .fold(0, |word, &byte| word << 8 | u64::from(byte)),
-    };
-    let mixed = (word ^ (name.len() as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+const fn hash(prefix: u64, length: u32) -> u32 {
+    let mixed = (prefix ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 58) as u32
 }
 

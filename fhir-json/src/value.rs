@@ -3,26 +3,19 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::tape::Node;
+use crate::tape::{Node, Tape};
 use crate::text;
 
 /// A validated text and its spans.
 #[derive(Clone, Copy, Debug)]
 pub struct Document<'a> {
     text: &'a str,
-    nodes: &'a [Node],
-    depth: usize,
-    spaced: bool,
+    tape: &'a Tape,
 }
 
 impl<'a> Document<'a> {
-    pub(crate) const fn new(text: &'a str, nodes: &'a [Node], depth: usize, spaced: bool) -> Self {
-        Self {
-            text,
-            nodes,
-            depth,
-            spaced,
-        }
+    pub(crate) const fn new(text: &'a str, tape: &'a Tape) -> Self {
+        Self { text, tape }
     }
 
     /// The value that the text is.
@@ -44,19 +37,21 @@ impl<'a> Document<'a> {
     /// 1 for one that holds none.
     #[must_use]
     pub const fn depth(self) -> usize {
-        self.depth
+        self.tape.depth
     }
 
     /// Whether there is white space outside of strings.
     #[must_use]
     pub const fn has_white_space(self) -> bool {
-        self.spaced
+        self.tape.spaced
     }
 
-    pub(crate) const fn nodes(self) -> &'a [Node] {
-        self.nodes
+    #[inline]
+    pub(crate) fn nodes(self) -> &'a [Node] {
+        &self.tape.nodes
     }
 
+    #[inline]
     pub(crate) fn bytes(self, start: u32, end: u32) -> &'a [u8] {
         &self.text.as_bytes()[start as usize..end as usize]
     }
@@ -87,8 +82,9 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    #[inline]
     pub(crate) fn node(self) -> &'a Node {
-        &self.document.nodes[self.index as usize]
+        &self.document.nodes()[self.index as usize]
     }
 
     pub(crate) const fn index(self) -> u32 {
@@ -183,15 +179,42 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is the value of a member of exactly this name.
+    // Inlined so that a literal name is compared without a call: this is asked
+    // of every value when references are looked for.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn is_named(self, name: &str) -> bool {
         let node = self.node();
+        let (start, end) = (node.name_start, node.name_end);
         if node.has(Node::NAME_ESCAPED) {
-            return self.name().is_some_and(|own| own == name);
+            return self.is_named_escaped(name);
         }
-        node.name_start != 0
-            && self.document.bytes(node.name_start, node.name_end) == name.as_bytes()
+        (end - start) as usize == name.len()
+            && start != 0
+            && self.document.bytes(start, end) == name.as_bytes()
+    }
+
+    /// Whether this is the value of the member `_name`, where FHIR JSON keeps
+    /// the id and the extensions of the primitive element `name`.
+    #[must_use]
+    #[inline]
+    pub fn is_extension_of(self, name: &str) -> bool {
+        let node = self.node();
+        if node.has(Node::NAME_ESCAPED) {
+            return self
+                .name()
+                .is_some_and(|own| own.strip_prefix('_') == Some(name));
+        }
+        let (start, end) = (node.name_start, node.name_end);
+        (end - start) as usize == name.len() + 1
+            && start != 0
+            && self.document.bytes(start, start + 1) == b"_"
+            && self.document.bytes(start + 1, end) == name.as_bytes()
+    }
+
+    #[cold]
+    fn is_named_escaped(self, name: &str) -> bool {
+        self.name().is_some_and(|own| own == name)
     }
 
     /// The value of an object's member; `None` where there is none, and for
@@ -237,6 +260,32 @@ impl<'a> Value<'a> {
             index: self.index,
             end: self.node().next,
         }
+    }
+
+    /// This value and everything inside it that is the value of a member with
+    /// one of these names, in text order.
+    pub fn descendants_named<const N: usize>(self, names: [&str; N]) -> impl Iterator<Item = Self> {
+        let first = self.index as usize;
+        let inside = &self.document.nodes()[first..self.node().next as usize];
+        let lengths = names.map(|name| name.len() as u32);
+        inside
+            .iter()
+            .zip(self.index..)
+            .filter_map(move |(node, index)| {
+                // Lengths tell nearly all names apart without reading any.
+                let length = node.name_end - node.name_start;
+                if !lengths.contains(&length) && !node.has(Node::NAME_ESCAPED) {
+                    return None;
+                }
+                let value = Self {
+                    document: self.document,
+                    index,
+                };
+                names
+                    .iter()
+                    .any(|name| value.is_named(name))
+                    .then_some(value)
+            })
     }
 
     /// The value at a JSON Pointer (RFC 6901), such as `/identifier/0/value`.

@@ -231,10 +231,7 @@ impl Normalizer {
         self.edits.clear();
         omit(&head, &mut self.edits);
         let mut unresolved = 0;
-        for value in root
-            .descendants()
-            .filter(|value| value.is_named("reference"))
-        {
+        for value in root.descendants_named(["reference"]) {
             let Some(reference) = value.as_str() else {
                 continue;
             };
@@ -364,11 +361,8 @@ impl Normalizer {
         self.output.patients.clear();
         let mut conditional = false;
         let mut rewritten = String::new();
-        for value in root.descendants() {
+        for value in root.descendants_named(["reference", "url"]) {
             let attachment = value.is_named("url");
-            if !(attachment || value.is_named("reference")) {
-                continue;
-            }
             let Some(reference) = value.as_str() else {
                 continue;
             };
@@ -452,14 +446,20 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
         identifier: None,
     };
     for member in root.members() {
-        let slot = match member.name().as_deref() {
-            Some("resourceType") => &mut type_member,
-            Some("id") => &mut head.id,
-            Some("meta") => &mut head.meta,
-            Some("text") => &mut head.text,
-            Some("contained") => &mut head.contained,
-            Some("identifier") => &mut head.identifier,
-            _ => continue,
+        let slot = if member.is_named("id") {
+            &mut head.id
+        } else if member.is_named("resourceType") {
+            &mut type_member
+        } else if member.is_named("meta") {
+            &mut head.meta
+        } else if member.is_named("text") {
+            &mut head.text
+        } else if member.is_named("contained") {
+            &mut head.contained
+        } else if member.is_named("identifier") {
+            &mut head.identifier
+        } else {
+            continue;
         };
         *slot = Some(member);
     }

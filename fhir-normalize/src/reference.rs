@@ -59,7 +59,10 @@ pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
     let Some(path) = rest.strip_prefix('/') else {
         return Form::Other;
     };
-    let id = path.find("/_history/").map_or(path, |end| &path[..end]);
+    let id = match path.find('/') {
+        Some(_) => path.find("/_history/").map_or(path, |end| &path[..end]),
+        None => path,
+    };
     if id.is_empty() {
         return Form::Other;
     }

@@ -138,10 +138,7 @@ fn stands_for(member: Value<'_>, rule: &Rule) -> bool {
 }
 
 /// Whether a member is an element of this name, or its `_` half.
+#[inline]
 fn is(member: Value<'_>, name: &str, primitive: bool) -> bool {
-    member.is_named(name)
-        || primitive
-            && member
-                .name()
-                .is_some_and(|own| own.strip_prefix('_').is_some_and(|own| own == name))
+    member.is_named(name) || primitive && member.is_extension_of(name)
 }

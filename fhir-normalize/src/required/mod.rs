@@ -56,7 +56,30 @@ pub(crate) enum Fill {
 
 /// Index of a concrete R4 resource type, for [`rules`].
 pub(crate) fn resource_type(name: &str) -> Option<usize> {
-    table::RESOURCE_TYPES.binary_search(&name).ok()
+    let letter = name.bytes().next()?.checked_sub(b'A')?;
+    let &(from, to) = BY_LETTER.get(usize::from(letter))?;
+    let found = table::RESOURCE_TYPES[from..to]
+        .iter()
+        .position(|&known| known == name)?;
+    Some(from + found)
+}
+
+/// Where the resource types of each initial letter stand: this is asked for
+/// every reference.
+static BY_LETTER: [(usize, usize); 26] = by_letter();
+
+const fn by_letter() -> [(usize, usize); 26] {
+    let mut ranges = [(0, 0); 26];
+    let mut index = 0;
+    while index < table::RESOURCE_TYPES.len() {
+        let letter = (table::RESOURCE_TYPES[index].as_bytes()[0] - b'A') as usize;
+        if ranges[letter].1 == 0 {
+            ranges[letter].0 = index;
+        }
+        index += 1;
+        ranges[letter].1 = index;
+    }
+    ranges
 }
 
 /// The resource type of an index from [`resource_type`].

@@ -3,7 +3,7 @@
 use super::{ChoiceName, Fill, Rule};
 
 /// R4 resource types, sorted.
-pub(crate) static RESOURCE_TYPES: &[&str] = &[
+pub(crate) const RESOURCE_TYPES: &[&str] = &[
     "Account",
     "ActivityDefinition",
     "AdverseEvent",
