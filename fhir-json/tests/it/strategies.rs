@@ -74,6 +74,8 @@ pub(crate) fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c]{0,2}",
         "(value|identifier)[A-C]{0,2}",
+        // Sorted by eight bytes at a time, which may reach beyond a name.
+        "(abcdef|abcdefg|abcdefgh)[ !#]{0,2}",
         "[ -~]{0,20}",
         vec(select(&EDGES[..]), 0..4).prop_map(String::from_iter),
         ("[a-z]{0,9}", select(&EDGES[..]), "[a-z]{0,9}")

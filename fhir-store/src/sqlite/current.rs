@@ -1,0 +1,86 @@
+//! Finding the current version of a resource, and putting it behind.
+
+use rusqlite::{Connection, Row, params};
+
+use super::write::DELETE;
+use crate::{Put, Result};
+
+/// What `version` says of a current version.
+pub(super) struct Current {
+    pub(super) seq: i64,
+    pub(super) version: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) context: i64,
+    pub(super) deleted: bool,
+    pub(super) amended: i64,
+}
+
+impl Current {
+    /// From a row that begins with seq, version, hash, context, activity and amended.
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            version: row.get(1)?,
+            hash: row.get(2)?,
+            context: row.get(3)?,
+            deleted: row.get::<_, i64>(4)? == DELETE,
+            amended: row.get(5)?,
+        })
+    }
+}
+
+/// The first current version at or shortly after `expected`, if it is the one asked for.
+pub(super) fn predict(
+    connection: &Connection,
+    expected: i64,
+    type_id: i64,
+    id: &str,
+) -> Result<Option<Current>> {
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT seq, version, hash, context, activity, amended, type, id FROM version ",
+        "WHERE seq >= ?1 AND seq < ?1 + 16 AND superseded = 0 ORDER BY seq LIMIT 1"
+    ))?;
+    let mut rows = select.query([expected])?;
+    match rows.next()? {
+        Some(row)
+            if row.get::<_, i64>(6)? == type_id
+                && row.get_ref(7)?.as_bytes().ok() == Some(id.as_bytes()) =>
+        {
+            Ok(Some(Current::from_row(row)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn look_up(connection: &Connection, type_id: i64, id: &str) -> Result<Option<Current>> {
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT seq, version, hash, context, activity, amended FROM version ",
+        "WHERE type = ?1 AND id = ?2 ORDER BY version DESC LIMIT 1"
+    ))?;
+    let mut rows = select.query(params![type_id, id])?;
+    Ok(rows.next()?.map(Current::from_row).transpose()?)
+}
+
+/// The latest version before the current one, or before its delete, that has the content of `put`.
+pub(super) fn seen_before(
+    connection: &Connection,
+    put: &Put<'_>,
+    current: &Current,
+) -> Result<Option<i64>> {
+    let mut select = connection.prepare_cached(
+        "SELECT max(version) FROM version \
+         WHERE type = (SELECT type FROM version WHERE seq = ?1) AND id = ?2 AND version < ?3 \
+         AND activity <> 2 AND hash = ?4",
+    )?;
+    Ok(select.query_row(
+        params![current.seq, put.id, current.version, put.content_hash],
+        |row| row.get(0),
+    )?)
+}
+
+pub(super) fn supersede(connection: &Connection, current: &Current) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE version SET superseded = 1 WHERE seq = ?1")?
+        .execute([current.seq])?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+mod current;
+mod filter;
+mod intern;
+mod open;
+mod pending;
+mod read;
+mod runs;
+mod schema;
+mod write;
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use self::write::Writer;
+use crate::{
+    Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, ResourceStore, Result, Stored,
+    WriteContext,
+};
+
+/// A store in one SQLite file.
+///
+/// There is one writer for a file, guarded by an advisory lock on `<file>.lock`; any number of readers work beside it.
+/// The views `resources`, `resource_versions`, `provenances`, `runs`, `quarantine` and `dead_letters` are for everybody, with any SQLite from 3.40; the tables below them are private.
+///
+/// Writes collect in one transaction from the first after a [`flush`](ResourceStore::flush) to the next.
+/// Where a write fails, that transaction is rolled back as a whole; the store stays usable.
+/// Dropping a store without a flush drops those writes too.
+///
+/// A flushed write survives the end of the process, however violent.
+/// To survive a loss of power as well takes a [`finish_run`](crate::RunStore::finish_run), which waits for the disk.
+pub struct SqliteStore {
+    connection: Connection,
+    writer: Writer,
+    read_only: bool,
+    /// Released after the connection is closed: fields drop in order.
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens a store for reading and writing, and creates it where there is none.
+    ///
+    /// A new file is readable by its owner only. An older schema is brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] while another writer has it, [`Error::ForeignFile`] for a file that is something else, [`Error::NewerSchema`] for a store of a later version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let (connection, lock) = open::read_write(path.as_ref())?;
+        let writer = Writer::new(&connection)?;
+        Ok(Self {
+            connection,
+            writer,
+            read_only: false,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens a store for reading, beside whoever writes it.
+    ///
+    /// Sees what the writer has flushed. Every write gives [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is no store; else as [`open`](Self::open).
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let connection = open::read_only(path.as_ref())?;
+        let writer = Writer::new(&connection)?;
+        Ok(Self {
+            connection,
+            writer,
+            read_only: true,
+            _lock: None,
+        })
+    }
+
+    /// Runs `body` in the open transaction, or in a new one; rolls it back where `body` fails.
+    fn write<T>(&mut self, body: impl FnOnce(&Connection, &mut Writer) -> Result<T>) -> Result<T> {
+        if self.read_only {
+            return Err(Error::ReadOnly);
+        }
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+        }
+        let result = body(&self.connection, &mut self.writer);
+        // A run that is unknown or known already was found so before anything was written.
+        if matches!(&result, Err(error) if !matches!(error, Error::UnknownRun | Error::DuplicateRun))
+        {
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+            self.writer = Writer::new(&self.connection)?;
+        }
+        result
+    }
+
+    /// A connection on which everything written so far can be read.
+    fn settled(&mut self) -> Result<&Connection> {
+        if !self.writer.is_settled() {
+            self.write(|connection, writer| writer.settle(connection))?;
+        }
+        Ok(&self.connection)
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.connection.path())
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ResourceStore for SqliteStore {
+    fn put(
+        &mut self,
+        context: &WriteContext<'_>,
+        batch: &[Put<'_>],
+        outcomes: &mut Vec<PutOutcome>,
+    ) -> Result<()> {
+        let before = outcomes.len();
+        let result =
+            self.write(|connection, writer| writer.put(connection, context, batch, outcomes));
+        if result.is_err() {
+            outcomes.truncate(before);
+        }
+        result
+    }
+
+    fn delete(
+        &mut self,
+        context: &WriteContext<'_>,
+        batch: &[Delete<'_>],
+        outcomes: &mut Vec<DeleteOutcome>,
+    ) -> Result<()> {
+        let before = outcomes.len();
+        let result =
+            self.write(|connection, writer| writer.delete(connection, context, batch, outcomes));
+        if result.is_err() {
+            outcomes.truncate(before);
+        }
+        result
+    }
+
+    fn amend(&mut self, batch: &[Amend<'_>]) -> Result<()> {
+        self.write(|connection, writer| writer.amend(connection, batch))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.write(|connection, writer| {
+            writer.settle(connection)?;
+            connection.execute_batch("COMMIT")?;
+            Ok(())
+        })
+    }
+
+    fn get(&mut self, resource_type: &str, id: &str) -> Result<Option<Stored>> {
+        read::get(self.settled()?, resource_type, id)
+    }
+
+    fn history(&mut self, resource_type: &str, id: &str) -> Result<Vec<Stored>> {
+        read::history(self.settled()?, resource_type, id)
+    }
+
+    fn scan(
+        &mut self,
+        resource_type: Option<&str>,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Stored>> {
+        read::scan(self.settled()?, resource_type, after, max_bytes)
+    }
+
+    fn find_by_identifier(
+        &mut self,
+        resource_type: &str,
+        system: &str,
+        value: &str,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        read::find_by_identifier(self.settled()?, resource_type, system, value, limit)
+    }
+
+    fn provenance(
+        &mut self,
+        resource_type: &str,
+        id: &str,
+        version: u64,
+    ) -> Result<Option<Vec<u8>>> {
+        read::provenance(self.settled()?, resource_type, id, version)
+    }
+
+    fn types(&mut self) -> Result<Vec<String>> {
+        read::types(&self.connection)
+    }
+}

@@ -1,0 +1,153 @@
+//! Opening a file: who may, what it has to be, and how SQLite is set up.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+use crate::{Error, Result};
+
+/// Locks, creates where needed, and brings up to date.
+pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
+    check_library()?;
+    let lock = lock(path)?;
+    // SQLite would create it with the permissions of the umask, and its WAL with those of the file.
+    create_private(path).map_err(|source| Error::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    let empty = check_identity(&connection, path)?;
+    if empty {
+        connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    }
+    set_up(&connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    schema::migrate(&connection, schema::STEPS)?;
+    Ok((connection, lock))
+}
+
+/// Opens what is there, and changes nothing.
+pub(super) fn read_only(path: &Path) -> Result<Connection> {
+    check_library()?;
+    if !path.exists() {
+        return Err(Error::NotFound {
+            path: path.to_owned(),
+        });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    if check_identity(&connection, path)? {
+        return Err(Error::NotFound {
+            path: path.to_owned(),
+        });
+    }
+    set_up(&connection)?;
+    let found = schema::user_version(&connection)?;
+    let supported = schema::STEPS.len() as i64;
+    match found {
+        _ if found < supported => Err(Error::OlderSchema { found, supported }),
+        _ if found > supported => Err(Error::NewerSchema { found, supported }),
+        _ => Ok(connection),
+    }
+}
+
+/// Refuses the releases of SQLite in which a WAL reset can lose a committed page.
+fn check_library() -> Result<()> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(Error::UnsafeSqlite {
+            found: rusqlite::version(),
+        });
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock_path = PathBuf::from(lock_path);
+    let error = |source| Error::Open {
+        path: lock_path.clone(),
+        source,
+    };
+    let file = private(OpenOptions::new().write(true).create(true).truncate(false))
+        .open(&lock_path)
+        .map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A file created with these options can be read by its owner only: it holds patient data.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options
+}
+
+/// Whether the database is empty; an error where it is somebody else's.
+fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let foreign = |what| Error::ForeignFile {
+        path: path.to_owned(),
+        what,
+    };
+    let application_id: rusqlite::Result<i64> =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0));
+    let application_id = match application_id {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            return Err(foreign("it is no SQLite database"));
+        }
+        other => other?,
+    };
+    if application_id == schema::APPLICATION_ID {
+        return Ok(false);
+    }
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application_id == 0 && tables == 0 {
+        return Ok(true);
+    }
+    Err(foreign("it is a database of another application"))
+}
+
+/// Comes after the page size is settled: SQLite turns the cache size into pages there and then.
+fn set_up(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+    // Rows of `identifier` outlive their version on purpose, and nothing else is ever removed.
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
+    Ok(())
+}
+
+/// 3.51.3, as SQLite writes version numbers.
+const OLDEST_SQLITE: i32 = 3_051_003;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most resources fit a few to the page, without overflow pages.
+const PAGE_SIZE: i64 = 16_384;
+/// 32 MiB; with the transaction that crosses the line, the WAL stays around twice that.
+const WAL_PAGES: i64 = 2_048;
+/// Negative: in KiB. The cache is most of the memory a run takes.
+const CACHE_SIZE: i64 = -16_000;
+/// More than there are statements in this crate.
+const STATEMENTS: usize = 64;

@@ -1,0 +1,368 @@
+//! The write path of resources.
+
+use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
+
+use fhir_provenance::{EARLIEST, LATEST};
+use rusqlite::{Connection, params};
+
+use super::current::{Current, look_up, predict, seen_before, supersede};
+use super::filter::Filter;
+use super::intern::Interned;
+use super::pending::{NewIdentifier, NewVersion, Pending};
+use crate::{
+    Amend, Delete, DeleteOutcome, Error, Identifier, Message, Put, PutOutcome, Remediation, Result,
+    WriteContext,
+};
+
+/// What the writer knows beyond the database; made anew after a rollback.
+pub(super) struct Writer {
+    last_seq: i64,
+    interned: Interned,
+    pending: Pending,
+    hasher: RandomState,
+    /// Present where the store was empty: a first load.
+    filter: Option<Filter>,
+    /// Where the next resource is expected: the one after the last that was found.
+    ///
+    /// An input read again comes in the order it was written.
+    expected: Option<i64>,
+    /// Scratch space for the target of a Provenance.
+    target: String,
+}
+
+impl Writer {
+    pub(super) fn new(connection: &Connection) -> Result<Self> {
+        let last_seq =
+            connection.query_row("SELECT coalesce(max(seq), 0) FROM version", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Self {
+            last_seq,
+            interned: Interned::default(),
+            pending: Pending::default(),
+            hasher: RandomState::new(),
+            filter: (last_seq == 0).then(Filter::new),
+            expected: None,
+            target: String::new(),
+        })
+    }
+
+    /// Whether the tables hold everything that was written.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Brings everything that was written into the tables.
+    pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
+        self.pending.settle(connection)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        batch: &[Put<'_>],
+        outcomes: &mut Vec<PutOutcome>,
+    ) -> Result<()> {
+        for put in batch {
+            let outcome = match self.current(connection, put.resource_type, put.id)? {
+                None => {
+                    self.create(connection, context, put)?;
+                    PutOutcome::Created
+                }
+                Some(current) => self.put_over(connection, context, put, &current)?,
+            };
+            outcomes.push(outcome);
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        batch: &[Delete<'_>],
+        outcomes: &mut Vec<DeleteOutcome>,
+    ) -> Result<()> {
+        for delete in batch {
+            let current = self.current(connection, delete.resource_type, delete.id)?;
+            let outcome = match current {
+                None => DeleteOutcome::Absent,
+                Some(current) if !self.owns(connection, context, &current)? => {
+                    DeleteOutcome::Conflict
+                }
+                Some(current) if current.deleted => DeleteOutcome::Absent,
+                Some(current) => {
+                    let new = Write {
+                        resource_type: delete.resource_type,
+                        id: delete.id,
+                        source_id: delete.source_id,
+                        version: current.version + 1,
+                        activity: DELETE,
+                        hash: current.hash,
+                        remediations: &[],
+                        message: delete.message,
+                    };
+                    supersede(connection, &current)?;
+                    self.version(connection, context, &new)?
+                        .insert(connection)?;
+                    DeleteOutcome::Deleted {
+                        version: new.version as u64,
+                    }
+                }
+            };
+            outcomes.push(outcome);
+        }
+        Ok(())
+    }
+
+    pub(super) fn amend(&mut self, connection: &Connection, batch: &[Amend<'_>]) -> Result<()> {
+        for amend in batch {
+            let current = self
+                .current(connection, amend.resource_type, amend.id)?
+                .filter(|current| !current.deleted)
+                .ok_or(Error::UnknownResource)?;
+            connection
+                .prepare_cached(
+                    "UPDATE version SET hash = ?2, amended = amended + 1 WHERE seq = ?1",
+                )?
+                .execute(params![current.seq, amend.content_hash])?;
+            connection
+                .prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?
+                .execute(params![current.seq, amend.body])?;
+            let type_id = self
+                .interned
+                .resource_type(connection, amend.resource_type)?;
+            self.identify(
+                connection,
+                type_id,
+                current.seq,
+                current.amended + 1,
+                amend.identifiers,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The current version of a resource.
+    fn current(
+        &mut self,
+        connection: &Connection,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<Current>> {
+        let Some(type_id) = self.interned.known_type(connection, resource_type)? else {
+            return Ok(None);
+        };
+        if let Some(expected) = self.expected
+            && let Some(current) = predict(connection, expected, type_id, id)?
+        {
+            self.expected = Some(current.seq + 1);
+            return Ok(Some(current));
+        }
+        let hash = self.hasher.hash_one((type_id, id));
+        if let Some(filter) = &self.filter
+            && !filter.may_contain(hash)
+        {
+            return Ok(None);
+        }
+        if self.pending.may_contain(hash) {
+            self.settle(connection)?;
+        }
+        let current = look_up(connection, type_id, id)?;
+        if let Some(current) = &current {
+            self.expected = Some(current.seq + 1);
+        }
+        Ok(current)
+    }
+
+    fn create(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        put: &Put<'_>,
+    ) -> Result<()> {
+        let version = self.version(connection, context, &Write::of(put, 1, CREATE))?;
+        let hash = self.hasher.hash_one((version.type_id, put.id));
+        self.fill(connection, &version, put)?;
+        if let Some(filter) = &mut self.filter {
+            filter.insert(hash);
+        }
+        self.pending.add_version(hash, version);
+        if self.pending.is_full() {
+            self.settle(connection)?;
+        }
+        Ok(())
+    }
+
+    fn put_over(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        put: &Put<'_>,
+        current: &Current,
+    ) -> Result<PutOutcome> {
+        if !self.owns(connection, context, current)? {
+            return Ok(PutOutcome::Conflict);
+        }
+        if current.hash == put.content_hash && !current.deleted {
+            return Ok(PutOutcome::Unchanged);
+        }
+        if !put.revert
+            && let Some(version) = seen_before(connection, put, current)?
+        {
+            return Ok(PutOutcome::SeenBefore {
+                version: version as u64,
+            });
+        }
+        supersede(connection, current)?;
+        let version = self.version(
+            connection,
+            context,
+            &Write::of(put, current.version + 1, UPDATE),
+        )?;
+        self.fill(connection, &version, put)?;
+        let number = version.version as u64;
+        version.insert(connection)?;
+        Ok(PutOutcome::Updated { version: number })
+    }
+
+    fn owns(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        current: &Current,
+    ) -> Result<bool> {
+        self.interned
+            .is_from(connection, current.context, context.source_system)
+    }
+
+    /// The row of a new version, under the next number in the sequence.
+    fn version(
+        &mut self,
+        connection: &Connection,
+        context: &WriteContext<'_>,
+        write: &Write<'_>,
+    ) -> Result<NewVersion> {
+        self.target.clear();
+        // Writing to a string can't fail.
+        let _ = write!(
+            self.target,
+            "{}/{}/{}",
+            write.resource_type, write.id, write.version
+        );
+        self.last_seq += 1;
+        Ok(NewVersion {
+            type_id: self
+                .interned
+                .resource_type(connection, write.resource_type)?,
+            id: write.id.into(),
+            seq: self.last_seq,
+            version: write.version,
+            activity: write.activity,
+            hash: write.hash,
+            context: self.interned.context(connection, context)?,
+            source_id: (write.source_id != write.id).then(|| write.source_id.into()),
+            recorded: context.recorded.clamp(EARLIEST, LATEST),
+            provenance: context.ids.id(context.source_system, &self.target),
+            message: self.interned.message(connection, write.message)?,
+            remediations: remediations_json(write.remediations),
+        })
+    }
+
+    /// Writes body and identifiers of a version.
+    fn fill(&mut self, connection: &Connection, version: &NewVersion, put: &Put<'_>) -> Result<()> {
+        connection
+            .prepare_cached("INSERT INTO body(seq, data) VALUES (?1, ?2)")?
+            .execute(params![version.seq, put.body])?;
+        self.identify(connection, version.type_id, version.seq, 0, put.identifiers)
+    }
+
+    fn identify(
+        &mut self,
+        connection: &Connection,
+        type_id: i64,
+        seq: i64,
+        amended: i64,
+        identifiers: &[Identifier<'_>],
+    ) -> Result<()> {
+        for identifier in identifiers {
+            self.pending.add_identifier(NewIdentifier {
+                type_id,
+                system: self.interned.system(connection, identifier.system)?,
+                value: identifier.value.into(),
+                seq,
+                amended,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What a new version says of itself.
+struct Write<'a> {
+    resource_type: &'a str,
+    id: &'a str,
+    source_id: &'a str,
+    version: i64,
+    activity: i64,
+    hash: [u8; 32],
+    remediations: &'a [Remediation<'a>],
+    message: Option<Message<'a>>,
+}
+
+impl<'a> Write<'a> {
+    fn of(put: &Put<'a>, version: i64, activity: i64) -> Self {
+        Self {
+            resource_type: put.resource_type,
+            id: put.id,
+            source_id: put.source_id,
+            version,
+            activity,
+            hash: put.content_hash,
+            remediations: put.remediations,
+            message: put.message,
+        }
+    }
+}
+
+/// `[["path","rule"],…]`, or nothing.
+fn remediations_json(remediations: &[Remediation<'_>]) -> Option<Box<str>> {
+    if remediations.is_empty() {
+        return None;
+    }
+    let mut json = String::from("[");
+    for (index, remediation) in remediations.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        json.push('[');
+        push_json_string(remediation.path, &mut json);
+        json.push(',');
+        push_json_string(remediation.rule, &mut json);
+        json.push(']');
+    }
+    json.push(']');
+    Some(json.into())
+}
+
+fn push_json_string(value: &str, json: &mut String) {
+    json.push('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            '\0'..='\x1f' => {
+                // Writing to a string can't fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(character));
+            }
+            _ => json.push(character),
+        }
+    }
+    json.push('"');
+}
+
+// Values of `version.activity`.
+const CREATE: i64 = 0;
+const UPDATE: i64 = 1;
+pub(super) const DELETE: i64 = 2;

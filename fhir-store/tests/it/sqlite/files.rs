@@ -1,0 +1,205 @@
+//! What is opened, what is refused, and who may read it.
+
+use std::fs;
+
+use fhir_store::{Error, ResourceStore as _, RunStore as _, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{has, patient, put, store_path};
+
+#[test]
+fn one_writer_and_any_number_of_readers() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let mut writer = SqliteStore::open(&path).expect("open");
+    assert!(matches!(
+        SqliteStore::open(&path),
+        Err(Error::Locked { .. })
+    ));
+
+    put(&mut writer, &[patient("flushed", "1")]);
+    writer.flush().expect("flush");
+    put(&mut writer, &[patient("open", "2")]);
+
+    let mut readers = [(); 2].map(|()| SqliteStore::open_read_only(&path).expect("open"));
+    for reader in &mut readers {
+        assert!(has(reader, "flushed"));
+        assert!(!has(reader, "open"), "not flushed yet");
+    }
+    writer.flush().expect("flush");
+    for reader in &mut readers {
+        assert!(has(reader, "open"));
+    }
+    drop(writer);
+    drop(SqliteStore::open(&path).expect("the lock is free again"));
+}
+
+#[test]
+fn a_reader_writes_nothing() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let mut writer = SqliteStore::open(&path).expect("open");
+    put(&mut writer, &[patient("p", "1")]);
+    writer.flush().expect("flush");
+
+    let mut reader = SqliteStore::open_read_only(&path).expect("open");
+    let mut outcomes = Vec::new();
+    let batch = [patient("q", "1")];
+    let written = reader.put(&super::context(), &batch, &mut outcomes);
+    assert!(matches!(written, Err(Error::ReadOnly)));
+    assert!(outcomes.is_empty());
+    assert!(matches!(
+        reader.interrupt_stale_runs(0),
+        Err(Error::ReadOnly)
+    ));
+    reader.flush().expect("there is nothing to flush");
+    assert!(has(&mut reader, "p"));
+}
+
+#[test]
+fn a_store_goes_on_where_it_was_closed() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    for number in 1..=3 {
+        let mut store = SqliteStore::open(&path).expect("open");
+        let id = number.to_string();
+        put(&mut store, &[patient(&id, "x"), patient("same", &id)]);
+        store.flush().expect("flush");
+        let sequences: Vec<u64> = store
+            .scan(None, 0, usize::MAX)
+            .expect("scan")
+            .iter()
+            .map(|stored| stored.sequence)
+            .collect();
+        let mut expected: Vec<u64> = (1..=number).map(|number| 2 * number - 1).collect();
+        expected.push(2 * number);
+        assert_eq!(sequences, expected);
+    }
+}
+
+#[test]
+fn what_is_no_store_is_refused_untouched() {
+    let folder = TempDir::new().expect("folder");
+    let garbage = folder.path().join("garbage.db");
+    fs::write(&garbage, "no database\n".repeat(100)).expect("write");
+
+    let unmarked = folder.path().join("unmarked.db");
+    let raw = Connection::open(&unmarked).expect("open");
+    raw.execute_batch("CREATE TABLE theirs(x)").expect("create");
+    let marked = folder.path().join("marked.db");
+    let raw = Connection::open(&marked).expect("open");
+    raw.execute_batch("PRAGMA application_id = 42; CREATE TABLE version(x)")
+        .expect("create");
+
+    for path in [garbage, unmarked, marked] {
+        let before = fs::read(&path).expect("read");
+        for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
+            assert!(
+                matches!(opened, Err(Error::ForeignFile { .. })),
+                "{}: {opened:?}",
+                path.display()
+            );
+        }
+        assert_eq!(fs::read(&path).expect("read"), before);
+    }
+}
+
+#[test]
+fn schemas_of_other_versions_are_told_apart() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    drop(SqliteStore::open(&path).expect("open"));
+    let set_version = |version: i64| {
+        let raw = Connection::open(&path).expect("open");
+        raw.pragma_update(None, "user_version", version)
+            .expect("pragma");
+    };
+
+    set_version(99);
+    for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
+        assert!(matches!(
+            opened,
+            Err(Error::NewerSchema {
+                found: 99,
+                supported: 1
+            })
+        ));
+    }
+    set_version(0);
+    assert!(matches!(
+        SqliteStore::open_read_only(&path),
+        Err(Error::OlderSchema {
+            found: 0,
+            supported: 1
+        })
+    ));
+}
+
+#[test]
+fn nothing_there_is_no_store_to_read() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    assert!(matches!(
+        SqliteStore::open_read_only(&path),
+        Err(Error::NotFound { .. })
+    ));
+    assert!(!path.exists(), "reading creates nothing");
+
+    fs::write(&path, "").expect("write");
+    assert!(matches!(
+        SqliteStore::open_read_only(&path),
+        Err(Error::NotFound { .. })
+    ));
+    drop(SqliteStore::open(&path).expect("an empty file becomes a store"));
+    drop(SqliteStore::open_read_only(&path).expect("open"));
+
+    let nowhere = folder.path().join("missing").join("store.db");
+    assert!(matches!(
+        SqliteStore::open(nowhere),
+        Err(Error::Open { .. })
+    ));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let mut store = SqliteStore::open(&path).expect("open");
+    put(&mut store, &[patient("p", "1")]);
+    store.flush().expect("flush");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).expect("folder") {
+        let entry = entry.expect("entry");
+        let mode = entry.metadata().expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name().into_string().expect("UTF-8"));
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        ["store.db", "store.db-shm", "store.db-wal", "store.db.lock"]
+    );
+}
+
+#[test]
+fn the_file_is_set_up_as_intended() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    drop(SqliteStore::open(&path).expect("open"));
+    let raw = Connection::open(&path).expect("open");
+    let pragma = |name: &str| -> i64 {
+        raw.pragma_query_value(None, name, |row| row.get(0))
+            .expect("pragma")
+    };
+    assert_eq!(pragma("page_size"), 16_384);
+    assert_eq!(pragma("user_version"), 1);
+    assert_ne!(pragma("application_id"), 0);
+    let mode: String = raw
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .expect("pragma");
+    assert_eq!(mode, "wal");
+}
