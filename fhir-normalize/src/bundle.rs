@@ -30,15 +30,6 @@ pub struct Deletion<'a> {
     pub source_id: &'a str,
 }
 
-/// A record that can't be stored, with its bytes as received.
-#[derive(Clone, Debug)]
-pub struct Refused<'a> {
-    /// Why.
-    pub rejected: Rejected,
-    /// The text itself, or the one Bundle entry concerned.
-    pub bytes: &'a [u8],
-}
-
 /// `fullUrl`s of a Bundle's entries with the references they become.
 #[derive(Debug, Default)]
 pub(crate) struct Links(HashMap<String, String>);
@@ -71,7 +62,7 @@ struct Entry {
     /// The resource, or the whole entry where it has none.
     span: Range<usize>,
     full_url: Option<String>,
-    patient: bool,
+    resource_type: Option<&'static str>,
     action: Action,
 }
 
@@ -87,24 +78,26 @@ impl Entry {
     }
 }
 
+/// Takes where a record stands in the text and what became of it.
+pub type Visit<'v> = &'v mut dyn FnMut(Range<usize>, Result<Record<'_>, Rejected>);
+
 impl Normalizer {
     /// Normalizes all that `text` holds: the resource, or the entries of a
     /// Bundle of type transaction, batch, collection, searchset or history.
     ///
-    /// `visit` is called for each in the order to be stored; the entries of a
-    /// history come latest first and so are visited last first. Entries that
-    /// carry no data (reads, search outcomes) are left out. A Bundle of
+    /// `visit` gets the place of each and what became of it, in the order to be
+    /// stored: the entries of a history, which come latest first, are visited
+    /// last first. Entries that carry no data (reads, search outcomes) are left out. A Bundle of
     /// another type (document, message, responses) is one resource.
-    pub fn records(&mut self, text: &[u8], visit: &mut dyn FnMut(Result<Record<'_>, Refused<'_>>)) {
+    pub fn records(&mut self, text: &[u8], visit: Visit<'_>) {
         let mut tape = std::mem::take(&mut self.tape);
         let content = self.content(&mut tape, text);
         self.tape = tape;
         match content {
-            Ok(Content::Resource(done)) => visit(Ok(Record::Resource(self.normalized(done)))),
-            Err(rejected) => visit(Err(Refused {
-                rejected,
-                bytes: text,
-            })),
+            Ok(Content::Resource(done)) => {
+                visit(0..text.len(), Ok(Record::Resource(self.normalized(done))))
+            }
+            Err(rejected) => visit(0..text.len(), Err(rejected)),
             Ok(Content::Bundle(entries)) => {
                 let links = self.links(text, &entries);
                 for entry in &entries {
@@ -124,11 +117,10 @@ impl Normalizer {
             let detail = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Rejected::new(Reason::TooDeep, detail));
         }
-        Ok(Content::Resource(self.process(
-            root,
-            None,
-            &Links::default(),
-        )?))
+        match self.process(root, None, &Links::default()) {
+            Ok(done) => Ok(Content::Resource(done)),
+            Err(rejected) => Err(rejected.of_type(type_of(root))),
+        }
     }
 
     /// What `urn:uuid:` references in the entries point at. Also takes note
@@ -136,7 +128,7 @@ impl Normalizer {
     fn links(&mut self, text: &[u8], entries: &[Entry]) -> Links {
         let mut links = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.action == Action::Store) {
-            if entry.uuid().is_none() && !entry.patient {
+            if entry.uuid().is_none() && entry.resource_type != Some("Patient") {
                 continue;
             }
             // A resource that is refused is not there to be pointed at.
@@ -153,37 +145,37 @@ impl Normalizer {
         Links(links)
     }
 
-    fn entry(
-        &mut self,
-        text: &[u8],
-        entry: &Entry,
-        links: &Links,
-        visit: &mut dyn FnMut(Result<Record<'_>, Refused<'_>>),
-    ) {
-        let bytes = &text[entry.span.clone()];
+    fn entry(&mut self, text: &[u8], entry: &Entry, links: &Links, visit: Visit<'_>) {
+        let span = entry.span.clone();
         match &entry.action {
             Action::Skip => {}
             Action::Refuse(why) => {
-                let rejected = Rejected::new(Reason::StoreRefused, entry.locate(why));
-                visit(Err(Refused { rejected, bytes }));
+                let rejected = Rejected::new(Reason::StoreRefused, entry.locate(why))
+                    .of_type(entry.resource_type);
+                visit(span, Err(rejected));
             }
             Action::Delete {
                 resource_type,
                 source_id,
             } => {
                 let id = &self.id_for(resource_type, source_id);
-                visit(Ok(Record::Deletion(Deletion {
-                    resource_type,
-                    id,
-                    source_id,
-                })));
+                visit(
+                    span,
+                    Ok(Record::Deletion(Deletion {
+                        resource_type,
+                        id,
+                        source_id,
+                    })),
+                );
             }
-            Action::Store => match self.normalize_entry(bytes, entry.uuid(), links) {
-                Ok(normalized) => visit(Ok(Record::Resource(normalized))),
+            Action::Store => match self.normalize_entry(&text[span.clone()], entry.uuid(), links) {
+                Ok(normalized) => visit(span, Ok(Record::Resource(normalized))),
                 Err(rejected) => {
-                    let mut rejected = rejected.shifted(entry.span.start);
+                    let mut rejected = rejected
+                        .shifted(entry.span.start)
+                        .of_type(entry.resource_type);
                     rejected.detail = entry.locate(&rejected.detail);
-                    visit(Err(Refused { rejected, bytes }));
+                    visit(span, Err(rejected));
                 }
             },
         }
@@ -251,9 +243,12 @@ fn read_entry(index: usize, entry: Value<'_>, transacts: bool, bases: &[String])
         index,
         span: resource.unwrap_or(entry).span(),
         full_url: text("/fullUrl").map(Into::into),
-        patient: resource
-            .and_then(|resource| resource.get("resourceType"))
-            .is_some_and(|name| name.is_str("Patient")),
+        resource_type: resource.and_then(type_of),
         action,
     }
+}
+
+/// The resource type of an object that may be no resource.
+fn type_of(resource: Value<'_>) -> Option<&'static str> {
+    head(resource).ok().map(|head| type_name(head.type_index))
 }

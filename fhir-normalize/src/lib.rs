@@ -9,10 +9,17 @@ mod remediate;
 mod required;
 mod settings;
 
-pub use bundle::{Deletion, Record, Refused};
+pub use bundle::{Deletion, Record, Visit};
 pub use ids::{IdHasher, is_legal_id};
 pub use normalizer::{Identifier, Normalized, Normalizer, Rewritten};
 pub use reference::Conditional;
 pub use rejected::{Reason, Rejected};
 pub use remediate::Remediation;
 pub use settings::{IdKey, IdMode, Settings};
+
+/// The R4 resource type of this name, if there is one, as a name that lives
+/// forever. Abstract types are none.
+#[must_use]
+pub fn resource_type(name: &str) -> Option<&'static str> {
+    required::resource_type(name).map(required::type_name)
+}

@@ -89,6 +89,8 @@ pub struct Rewritten<'a> {
     pub changed: bool,
     /// Conditional references that stayed as they are.
     pub unresolved: usize,
+    /// The resource's own identifiers that have a value.
+    pub identifiers: &'a [Identifier],
 }
 
 /// What [`Normalizer::process`] tells besides the output.
@@ -186,7 +188,7 @@ impl Normalizer {
             &mut self.output.remediations,
         )?;
         let conditional = self.rewrite_references(root, links);
-        self.collect_identifiers(&head);
+        collect_identifiers(&head, &mut self.output.identifiers);
         let content_hash = emit(root, &self.edits, &mut self.emitter, &mut self.output);
         Ok(Done {
             type_index: head.type_index,
@@ -256,6 +258,7 @@ impl Normalizer {
                 _ => {}
             }
         }
+        collect_identifiers(&head, &mut self.output.identifiers);
         let changed = !self.edits.is_empty();
         let content_hash = emit(root, &self.edits, &mut self.emitter, &mut self.output);
         Ok(Rewritten {
@@ -263,6 +266,7 @@ impl Normalizer {
             content_hash,
             changed,
             unresolved,
+            identifiers: &self.output.identifiers,
         })
     }
 
@@ -404,21 +408,20 @@ impl Normalizer {
         }
         conditional
     }
+}
 
-    fn collect_identifiers(&mut self, head: &Head<'_>) {
-        self.output.identifiers.clear();
-        let Some(identifier) = head.identifier else {
-            return;
-        };
-        for identifier in identifier.elements_or_self() {
-            let member = |name| identifier.get(name).and_then(|value| value.as_str());
-            match member("value") {
-                Some(value) if !value.is_empty() => self.output.identifiers.push(Identifier {
-                    system: member("system").unwrap_or_default().into_owned(),
-                    value: value.into_owned(),
-                }),
-                _ => {}
-            }
+fn collect_identifiers(head: &Head<'_>, identifiers: &mut Vec<Identifier>) {
+    identifiers.clear();
+    let Some(identifier) = head.identifier else {
+        return;
+    };
+    for identifier in identifier.elements_or_self() {
+        let member = |name| identifier.get(name).and_then(Value::as_str);
+        if let Some(value) = member("value").filter(|value| !value.is_empty()) {
+            identifiers.push(Identifier {
+                system: member("system").unwrap_or_default().into_owned(),
+                value: value.into_owned(),
+            });
         }
     }
 }

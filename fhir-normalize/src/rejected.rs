@@ -16,6 +16,8 @@ pub struct Rejected {
     /// Byte offset of the fault from the start of the record, where there is
     /// one place to point at.
     pub offset: Option<usize>,
+    /// The resource's type, where the fault let it be read.
+    pub resource_type: Option<&'static str>,
 }
 
 impl Rejected {
@@ -26,7 +28,13 @@ impl Rejected {
             reason,
             detail: detail.into(),
             offset: None,
+            resource_type: None,
         }
+    }
+
+    pub(crate) fn of_type(mut self, resource_type: Option<&'static str>) -> Self {
+        self.resource_type = resource_type;
+        self
     }
 
     pub(crate) fn shifted(mut self, by: usize) -> Self {
@@ -48,6 +56,7 @@ impl From<Error> for Rejected {
             reason,
             detail: error.to_string(),
             offset: Some(error.offset()),
+            resource_type: None,
         }
     }
 }

@@ -1,2 +1,62 @@
-//! `ingest`
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod commands;
+mod context;
+mod exit;
+mod log;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::context::Context;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    log::start(&args.global);
+    let context = Context::new(&args.global);
+    let result = match &args.command {
+        Command::Load(load) => commands::load::run(&context, load),
+        Command::Normalize(normalize) => commands::normalize::run(&context, normalize),
+        Command::Export(export) => commands::export::run(&context, export),
+        Command::Runs(runs) => commands::runs::run(&context, runs),
+        Command::Quarantine(quarantine) => commands::quarantine::run(&context, quarantine),
+        Command::Completions { shell } => commands::shell::completions(*shell),
+        Command::Man => commands::shell::man(),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            report::failure(&failure, args.global.json);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Clap's own messages, but as JSON where that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let failure = exit::Failure::new(Exit::Usage, message).hint("see ingest --help");
+        report::failure(&failure, true);
+        return Exit::Usage.into();
+    }
+    // Where even that can't be printed, the exit code still tells.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage.into()
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,23 @@
+use ingest_pipeline::export;
+use serde_json::json;
+
+use crate::args;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::report;
+
+pub(crate) fn run(context: &Context<'_>, args: &args::Export) -> Result<Exit, Failure> {
+    let mut store = context.open_read_only(&args.db)?;
+    let files = export(&mut store, args.types.as_deref(), &args.out)?;
+    if context.global.json {
+        let resources: u64 = files.iter().map(|file| file.resources).sum();
+        report::json(&json!({ "resources": resources, "files": files }))?;
+    } else if !context.global.quiet {
+        report::lines(
+            files
+                .iter()
+                .map(|file| format!("{}  {}", file.file.display(), file.resources)),
+        )?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,102 @@
+//! From the command line and the configuration to what commands need.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ingest_pipeline::config::{Config, Tenant};
+use ingest_pipeline::store::SqliteStore;
+use ingest_pipeline::{Error, Settings};
+
+use crate::args::{Db, Global, Source};
+use crate::exit::{Exit, Failure};
+
+/// What all commands share.
+pub(crate) struct Context<'a> {
+    pub(crate) global: &'a Global,
+    config: OnceLock<Config>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) const fn new(global: &'a Global) -> Self {
+        Self {
+            global,
+            config: OnceLock::new(),
+        }
+    }
+
+    /// The configuration; an empty one where there is no file and none was
+    /// asked for.
+    pub(crate) fn config(&self) -> Result<&Config, Failure> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let path = match &self.global.config {
+            Some(path) => Some(path.as_path()),
+            None => Some(Path::new("ingest.toml")).filter(|path| path.exists()),
+        };
+        let config = path.map(Config::read).transpose().map_err(Error::from)?;
+        Ok(self.config.get_or_init(|| config.unwrap_or_default()))
+    }
+
+    /// The store's file.
+    pub(crate) fn db(&self, db: &Db) -> Result<PathBuf, Failure> {
+        if let Some(path) = &db.db {
+            return Ok(path.clone());
+        }
+        let store = &self.config()?.store;
+        if store.fhir.is_some() && store.sqlite.is_none() {
+            return Err(Failure::new(
+                Exit::Configuration,
+                "the configured store is a FHIR server, which this command can't use yet",
+            )
+            .hint("name an SQLite file with --db"));
+        }
+        Ok(store.sqlite.clone().unwrap_or_else(|| "ingest.db".into()))
+    }
+
+    pub(crate) fn open_read_only(&self, db: &Db) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open_read_only(&self.db(db)?)?)
+    }
+
+    /// The tenant named, or the only one.
+    fn tenant(&self, name: Option<&str>) -> Result<Tenant, Failure> {
+        let tenants = &self.config()?.tenants;
+        let found = match name {
+            Some(name) => tenants.get(name),
+            None if tenants.len() > 1 => {
+                return Err(Failure::new(
+                    Exit::Configuration,
+                    "the configuration has several tenants",
+                )
+                .hint("choose one with --tenant"));
+            }
+            None => tenants.values().next(),
+        };
+        match (found, name) {
+            (None, Some(name)) => {
+                let message = format!("the configuration has no tenant {name}");
+                Err(Failure::new(Exit::Configuration, message))
+            }
+            (found, _) => Ok(found.cloned().unwrap_or_default()),
+        }
+    }
+
+    /// How resources are normalized, and the organization that does it.
+    pub(crate) fn settings(&self, source: &Source) -> Result<(Settings, String), Failure> {
+        let tenant = self.tenant(source.tenant.as_deref())?;
+        let id_key = tenant
+            .id_key
+            .map(|key| key.id_key(|name| std::env::var(name).ok()));
+        let settings = Settings {
+            source_system: source.source_system.clone(),
+            id_mode: source.id_mode.into(),
+            id_key: id_key.transpose().map_err(Error::from)?,
+            mrn_system: source.mrn_system.clone(),
+            bases: source.base.clone(),
+        };
+        Ok((
+            settings,
+            tenant.organization.unwrap_or_else(|| "ingest".to_owned()),
+        ))
+    }
+}

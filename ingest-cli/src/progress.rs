@@ -1,0 +1,154 @@
+//! What a person sees while a job runs.
+
+use std::io::IsTerminal;
+use std::time::{Duration, SystemTime};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ingest_pipeline::{Clock, Event, Observer};
+use tracing::{info, warn};
+
+use crate::args::Global;
+use crate::report;
+
+/// Time between two lines where there is no terminal.
+const LINES: Duration = Duration::from_secs(10);
+
+/// Refused records logged one by one; after that, their number will do.
+const LOGGED: u64 = 20;
+
+/// Shows progress on standard error: a bar on a terminal, else a line now and
+/// then. Refused records and files are logged.
+pub(crate) struct Progress<'c> {
+    clock: &'c dyn Clock,
+    shape: Shape,
+    bytes: u64,
+    started: SystemTime,
+    last_line: SystemTime,
+    refused: u64,
+}
+
+enum Shape {
+    Nothing,
+    Bar(ProgressBar),
+    Lines,
+}
+
+impl<'c> Progress<'c> {
+    pub(crate) fn new(global: &Global, clock: &'c dyn Clock) -> Self {
+        let shape = if global.quiet || global.no_progress {
+            Shape::Nothing
+        } else if std::io::stderr().is_terminal() {
+            Shape::Bar(ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::stderr_with_hz(5),
+            ))
+        } else {
+            Shape::Lines
+        };
+        let now = clock.now();
+        Self {
+            clock,
+            shape,
+            bytes: 0,
+            started: now,
+            last_line: now,
+            refused: 0,
+        }
+    }
+
+    fn start(&mut self, bytes: u64) {
+        self.bytes = bytes;
+        let Shape::Bar(bar) = &self.shape else { return };
+        let template = if bytes > 0 {
+            bar.set_length(bytes);
+            "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} ETA {eta}  {msg}"
+        } else {
+            "{spinner} {bytes} {binary_bytes_per_sec}  {msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+    }
+
+    fn progress(&mut self, bytes: u64, resources: u64) {
+        let now = self.clock.now();
+        let seconds = now
+            .duration_since(self.started)
+            .unwrap_or_default()
+            .as_secs_f64();
+        let rate = if seconds > 0.0 {
+            resources as f64 / seconds
+        } else {
+            0.0
+        };
+        match &self.shape {
+            Shape::Nothing => {}
+            Shape::Bar(bar) => {
+                bar.set_position(bytes);
+                bar.set_message(format!("{resources} resources, {rate:.0}/s"));
+            }
+            Shape::Lines => {
+                if now.duration_since(self.last_line).unwrap_or_default() < LINES {
+                    return;
+                }
+                self.last_line = now;
+                let share = (bytes * 100).checked_div(self.bytes);
+                let share = share
+                    .map(|share| format!("{share}% of the input, "))
+                    .unwrap_or_default();
+                let left = self.bytes.saturating_sub(bytes) as f64 * seconds / bytes.max(1) as f64;
+                report::note(&format!(
+                    "{share}{resources} resources, {rate:.0}/s, about {left:.0} s left"
+                ));
+            }
+        }
+    }
+
+    /// Runs what writes to standard error without a bar in its way.
+    fn aside(&self, write: impl FnOnce()) {
+        match &self.shape {
+            Shape::Bar(bar) => bar.suspend(write),
+            _ => write(),
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Started { run, bytes, files } => {
+                self.aside(|| info!(run, bytes, files, "started"));
+                self.start(bytes);
+            }
+            Event::File { name } => self.aside(|| info!(file = name, "reading")),
+            Event::Progress { bytes, resources } => self.progress(bytes, resources),
+            Event::Quarantined {
+                file,
+                line,
+                reason,
+                detail,
+            } => {
+                self.refused += 1;
+                if self.refused <= LOGGED {
+                    self.aside(|| warn!(file, line, reason, detail, "record quarantined"));
+                } else if self.refused == LOGGED + 1 {
+                    self.aside(|| {
+                        warn!("more records quarantined; they are not logged one by one")
+                    });
+                }
+            }
+            Event::FileRefused { file, reason } => {
+                self.aside(|| warn!(file, reason, "file refused"));
+            }
+            Event::Settling { records } => {
+                self.aside(|| info!(records, "writing what had to wait for all of the input"));
+            }
+            Event::Finished(_) => {
+                if let Shape::Bar(bar) = &self.shape {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+    }
+}

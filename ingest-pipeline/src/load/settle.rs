@@ -1,0 +1,274 @@
+//! The end of a run: what needed all of the input first.
+
+use fhir_normalize::{Conditional, IdMode, Normalizer};
+use fhir_store::{Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Remediation, Stored};
+
+use super::spool::Waiting;
+use super::worker::Aliases;
+use super::writer::{Writer, context};
+use crate::matches::Matches;
+use crate::{Event, Result};
+
+/// Bodies looked at between two writes.
+const SLICE: usize = 4 << 20;
+
+impl Writer<'_> {
+    /// Corrects stored references to patients that were found to be known by
+    /// their medical record number after the referring resource was written.
+    ///
+    /// Versions of a run that has not finished are corrected in place; older
+    /// ones get a new version.
+    pub(crate) fn repoint(&mut self, aliases: &Aliases) -> Result<()> {
+        let source_system = &self.options.settings.source_system;
+        if self.options.settings.id_mode != IdMode::Preserve {
+            return Ok(());
+        }
+        if !self.store.pending_repoints(source_system)?.is_empty() {
+            let mut normalizer = self.normalizer(aliases);
+            let unfinished = self.store.unfinished_runs()?;
+            let mut after = 0;
+            loop {
+                let slice = self.store.scan(None, after, SLICE)?;
+                let Some(last) = slice.last() else { break };
+                after = last.sequence;
+                for stored in &slice {
+                    self.repoint_one(stored, &mut normalizer, &unfinished)?;
+                }
+                self.commit()?;
+            }
+        }
+        self.store.settle_aliases(source_system)?;
+        self.commit()
+    }
+
+    fn repoint_one(
+        &mut self,
+        stored: &Stored,
+        normalizer: &mut Normalizer,
+        unfinished: &[String],
+    ) -> Result<()> {
+        let Some(body) = &stored.body else {
+            return Ok(());
+        };
+        if stored.source_system != self.options.settings.source_system
+            || memchr::memmem::find(body.as_bytes(), b"Patient").is_none()
+        {
+            return Ok(());
+        }
+        // What is stored was normalized once, so it can be read again.
+        let Ok(rewritten) = normalizer.rewrite(body.as_bytes(), |_| None) else {
+            return Ok(());
+        };
+        if !rewritten.changed {
+            return Ok(());
+        }
+        let identifiers: Vec<_> = rewritten
+            .identifiers
+            .iter()
+            .map(|own| Identifier {
+                system: &own.system,
+                value: &own.value,
+            })
+            .collect();
+        let Stored {
+            resource_type, id, ..
+        } = stored;
+        if stored
+            .run
+            .as_ref()
+            .is_some_and(|run| unfinished.contains(run))
+        {
+            let content_hash = rewritten.content_hash;
+            let body = rewritten.body;
+            let amend = Amend {
+                resource_type,
+                id,
+                content_hash,
+                body,
+                identifiers: &identifiers,
+            };
+            self.store.amend(&[amend])?;
+            return Ok(());
+        }
+        let put = Put {
+            resource_type,
+            id,
+            source_id: &stored.source_id,
+            content_hash: rewritten.content_hash,
+            body: rewritten.body,
+            identifiers: &identifiers,
+            remediations: &[],
+            message: None,
+            revert: true,
+        };
+        let mut outcomes = Vec::new();
+        self.store.put(
+            &context(self.options, self.clock, &self.ids),
+            &[put],
+            &mut outcomes,
+        )?;
+        if let (Some(outcome), Some(name)) = (
+            outcomes.first(),
+            fhir_normalize::resource_type(resource_type),
+        ) {
+            self.count(name, *outcome, false);
+        }
+        Ok(())
+    }
+
+    /// Writes the records that waited, in their order; of several of one
+    /// resource, the last.
+    pub(crate) fn settle(&mut self, aliases: &Aliases) -> Result<()> {
+        let Some(mut spool) = self.spool.take() else {
+            return Ok(());
+        };
+        self.observer.event(&Event::Settling {
+            records: spool.len(),
+        });
+        let mut normalizer = self.normalizer(aliases);
+        let mut matches = Matches::default();
+        spool.each(|_, record| {
+            if let Some(body) = &record.body {
+                matches.want(body, &mut normalizer);
+            }
+            Ok(())
+        })?;
+        if !matches.is_empty() {
+            matches.offer_all(|resource_type, system, value| {
+                self.store
+                    .find_by_identifier(resource_type, system, value, 2)
+            })?;
+            spool.each(|_, record| {
+                for (system, value) in &record.identifiers {
+                    matches.offer(record.resource_type, system, value, &record.id);
+                }
+                Ok(())
+            })?;
+        }
+        let mut uncommitted = 0;
+        spool.each(|number, record| {
+            let key = self.key(record.resource_type, &record.id);
+            if self.last.get(&key).is_some_and(|last| *last != number) {
+                let mended = !record.remediations.is_empty();
+                self.count(record.resource_type, PutOutcome::Unchanged, mended);
+                return Ok(());
+            }
+            uncommitted += record.received.len();
+            self.write_waiting(&record, &mut normalizer, &matches)?;
+            if uncommitted > SLICE {
+                uncommitted = 0;
+                self.commit()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn write_waiting(
+        &mut self,
+        record: &Waiting,
+        normalizer: &mut Normalizer,
+        matches: &Matches,
+    ) -> Result<()> {
+        let conflict = match &record.body {
+            None => self.delete_waiting(record)?,
+            Some(body) => self.put_waiting(record, body, normalizer, matches)?,
+        };
+        if conflict {
+            let detail = "the id belongs to a resource of another source: use id mode hash";
+            self.quarantine(
+                &record.file,
+                record.line,
+                record.offset,
+                record.resource_type,
+                fhir_normalize::Reason::IdConflict,
+                detail,
+                &record.received,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether the id belongs to another source.
+    fn put_waiting(
+        &mut self,
+        record: &Waiting,
+        body: &str,
+        normalizer: &mut Normalizer,
+        matches: &Matches,
+    ) -> Result<bool> {
+        let find = |conditional: &Conditional<'_>| matches.one(conditional);
+        // The body came out of a normalizer, so it can be read again.
+        let Ok(rewritten) = normalizer.rewrite(body.as_bytes(), find) else {
+            return Ok(false);
+        };
+        self.tally.unresolved_references += rewritten.unresolved as u64;
+        let pair = |(system, value)| Identifier { system, value };
+        let identifiers: Vec<_> = record
+            .identifiers
+            .iter()
+            .map(|(a, b)| pair((a.as_str(), b.as_str())))
+            .collect();
+        let remediations: Vec<_> = record
+            .remediations
+            .iter()
+            .map(|(path, rule)| Remediation { path, rule })
+            .collect();
+        let put = Put {
+            resource_type: record.resource_type,
+            id: &record.id,
+            source_id: &record.source_id,
+            content_hash: rewritten.content_hash,
+            body: rewritten.body,
+            identifiers: &identifiers,
+            remediations: &remediations,
+            message: None,
+            revert: true,
+        };
+        let mut outcomes = Vec::new();
+        self.store.put(
+            &context(self.options, self.clock, &self.ids),
+            &[put],
+            &mut outcomes,
+        )?;
+        match outcomes.first() {
+            Some(PutOutcome::Conflict) => return Ok(true),
+            Some(outcome) => {
+                self.count(record.resource_type, *outcome, !remediations.is_empty());
+            }
+            None => {}
+        }
+        Ok(false)
+    }
+
+    /// Whether the id belongs to another source.
+    fn delete_waiting(&mut self, record: &Waiting) -> Result<bool> {
+        let delete = Delete {
+            resource_type: record.resource_type,
+            id: &record.id,
+            source_id: &record.source_id,
+            message: None,
+        };
+        let mut outcomes = Vec::new();
+        self.store.delete(
+            &context(self.options, self.clock, &self.ids),
+            &[delete],
+            &mut outcomes,
+        )?;
+        match outcomes.first() {
+            Some(DeleteOutcome::Conflict) => return Ok(true),
+            Some(DeleteOutcome::Deleted { .. }) => {
+                self.tally.resource(record.resource_type).deleted += 1;
+                self.tally.provenance += 1;
+            }
+            _ => self.tally.resource(record.resource_type).unchanged += 1,
+        }
+        Ok(false)
+    }
+
+    /// A normalizer that knows all patients known by now.
+    fn normalizer(&self, aliases: &Aliases) -> Normalizer {
+        let mut normalizer = Normalizer::new(self.options.settings.clone());
+        aliases.since(&mut 0, |patient| normalizer.note_mrn_patient(patient));
+        normalizer
+    }
+}

@@ -1,0 +1,379 @@
+//! The one writer of a run: batches into the store, counted.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use fhir_normalize::{IdHasher, Reason};
+use fhir_provenance::ProvenanceIds;
+use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, WriteContext};
+
+use super::LoadOptions;
+use super::batch::{Batch, Content, Place, Record, Resource};
+use super::spool::{Spool, Waiting};
+use crate::clock::millis;
+use crate::summary::Tally;
+use crate::{Clock, Event, Observer, Result};
+
+/// Writes are committed after this many bytes of bodies, …
+const COMMIT_BYTES: usize = 24 << 20;
+/// … or records, …
+const COMMIT_RECORDS: usize = 20_000;
+/// … or milliseconds: a slow source must not keep readers waiting.
+const COMMIT_MILLIS: i64 = 5_000;
+
+/// Keys of waiting records that are remembered. Beyond it, a record that
+/// waits and a later one of the same resource that doesn't are written in the
+/// wrong order; memory stays flat.
+const REMEMBERED: usize = 1 << 20;
+
+pub(crate) struct Writer<'a> {
+    pub(crate) store: &'a mut dyn Store,
+    pub(crate) options: &'a LoadOptions,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) tally: Tally,
+    pub(crate) ids: Ids,
+    pub(crate) spool: Option<Spool>,
+    /// Resources with a record in the spool; later records of theirs have to
+    /// wait behind it.
+    pub(crate) waiting: HashSet<u64>,
+    /// Of these, the number of the last record of those with more than one.
+    pub(crate) last: HashMap<u64, u64>,
+    pub(crate) state: RandomState,
+    /// The file whose records come in, and the lines of it before the batch.
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    uncommitted: (usize, usize),
+    committed: i64,
+    outcomes: Vec<PutOutcome>,
+}
+
+/// Makes the ids of Provenances like all hashed ids of the source.
+pub(crate) struct Ids(pub(crate) IdHasher);
+
+impl ProvenanceIds for Ids {
+    fn id(&self, _: &str, target: &str) -> [u8; 32] {
+        self.0.digest("Provenance", target)
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(
+        store: &'a mut dyn Store,
+        options: &'a LoadOptions,
+        clock: &'a dyn Clock,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
+        Self {
+            store,
+            options,
+            clock,
+            observer,
+            tally: Tally::default(),
+            ids: Ids(IdHasher::new(&options.settings)),
+            spool: None,
+            waiting: HashSet::new(),
+            last: HashMap::new(),
+            state: RandomState::new(),
+            file: String::new(),
+            line: 0,
+            uncommitted: (0, 0),
+            committed: millis(clock.now()),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Writes the records of a batch, or puts them aside for the end.
+    pub(crate) fn write(&mut self, batch: &Batch) -> Result<()> {
+        let source_system = &self.options.settings.source_system;
+        if !batch.aliases.is_empty() {
+            let aliases: Vec<_> = batch.aliases.iter().map(String::as_str).collect();
+            self.store.add_aliases(source_system, &aliases)?;
+        }
+        if !batch.patients.is_empty() {
+            let patients: Vec<_> = batch.patients.iter().map(String::as_str).collect();
+            self.store
+                .add_patient_references(source_system, &patients)?;
+        }
+        let mut direct = Vec::with_capacity(batch.records.len());
+        for record in &batch.records {
+            match &record.content {
+                Content::Resource(resource) => {
+                    let waits = !self.waiting.is_empty()
+                        && self
+                            .waiting
+                            .contains(&self.key(resource.resource_type, batch.text(&resource.id)));
+                    if resource.conditional || waits {
+                        self.put_aside(batch, record)?;
+                    } else {
+                        direct.push((record, resource));
+                    }
+                }
+                Content::Deletion { .. } => self.put_aside(batch, record)?,
+                Content::Refused {
+                    reason,
+                    detail,
+                    resource_type,
+                } => {
+                    let bytes = &batch.data[record.place.bytes.clone()];
+                    let resource_type = resource_type.unwrap_or("Unknown");
+                    self.refuse(&record.place, resource_type, *reason, detail, bytes)?;
+                }
+            }
+        }
+        self.put(batch, &direct)?;
+        self.line += batch.lines;
+        self.tally.bytes += batch.length;
+        self.uncommitted.0 += batch.text.len();
+        self.uncommitted.1 += batch.records.len();
+        self.commit_if_due()
+    }
+
+    /// Puts resources into the store and counts what became of them.
+    fn put(&mut self, batch: &Batch, direct: &[(&Record, &Resource)]) -> Result<()> {
+        let identifiers: Vec<_> = batch
+            .identifiers
+            .iter()
+            .map(|(system, value)| Identifier {
+                system: batch.text(system),
+                value: batch.text(value),
+            })
+            .collect();
+        let remediations: Vec<_> = batch
+            .remediations
+            .iter()
+            .map(|(path, rule)| Remediation {
+                path: batch.text(path),
+                rule,
+            })
+            .collect();
+        let puts: Vec<_> = direct
+            .iter()
+            .map(|(_, resource)| Put {
+                resource_type: resource.resource_type,
+                id: batch.text(&resource.id),
+                source_id: batch.text(&resource.source_id),
+                content_hash: resource.content_hash,
+                body: batch.text(&resource.body),
+                identifiers: part(&identifiers, &resource.identifiers),
+                remediations: part(&remediations, &resource.remediations),
+                message: None,
+                revert: false,
+            })
+            .collect();
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        outcomes.clear();
+        self.store.put(
+            &context(self.options, self.clock, &self.ids),
+            &puts,
+            &mut outcomes,
+        )?;
+        for (index, ((record, resource), outcome)) in direct.iter().zip(&outcomes).enumerate() {
+            let mended = !resource.remediations.is_empty();
+            match outcome {
+                PutOutcome::SeenBefore { .. } => {
+                    // The content was there once and was changed since. The
+                    // input may go through all its versions again, so the last
+                    // one decides, when the run ends.
+                    let put = &puts[index];
+                    let again = puts[index + 1..].iter().any(|later| {
+                        later.id == put.id && later.resource_type == put.resource_type
+                    });
+                    if again {
+                        self.count(resource.resource_type, PutOutcome::Unchanged, mended);
+                    } else {
+                        self.put_aside(batch, record)?;
+                    }
+                }
+                PutOutcome::Conflict => {
+                    let bytes = &batch.data[record.place.bytes.clone()];
+                    self.conflict(&record.place, resource.resource_type, bytes)?;
+                }
+                outcome => self.count(resource.resource_type, *outcome, mended),
+            }
+        }
+        self.outcomes = outcomes;
+        Ok(())
+    }
+
+    pub(crate) fn count(&mut self, resource_type: &'static str, outcome: PutOutcome, mended: bool) {
+        let counts = self.tally.resource(resource_type);
+        counts.remediated += u64::from(mended);
+        match outcome {
+            PutOutcome::Created => counts.created += 1,
+            PutOutcome::Updated { .. } => counts.updated += 1,
+            _ => counts.unchanged += 1,
+        }
+        let written = matches!(outcome, PutOutcome::Created | PutOutcome::Updated { .. });
+        self.tally.provenance += u64::from(written);
+    }
+
+    pub(crate) fn conflict(
+        &mut self,
+        place: &Place,
+        resource_type: &'static str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let detail = "the id belongs to a resource of another source: use id mode hash";
+        self.refuse(place, resource_type, Reason::IdConflict, detail, bytes)
+    }
+
+    /// Keeps a record in the quarantine. `place` is relative to the batch.
+    fn refuse(
+        &mut self,
+        place: &Place,
+        resource_type: &'static str,
+        reason: Reason,
+        detail: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let line = place.line.map(|line| self.line + line + 1);
+        let file = self.file.clone();
+        self.quarantine(
+            &file,
+            line,
+            place.offset,
+            resource_type,
+            reason,
+            detail,
+            bytes,
+        )
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the columns of the quarantine"
+    )]
+    pub(crate) fn quarantine(
+        &mut self,
+        file: &str,
+        line: Option<u64>,
+        offset: u64,
+        resource_type: &'static str,
+        reason: Reason,
+        detail: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let refused = Refused {
+            file,
+            line,
+            byte_offset: Some(offset),
+            reason: reason.code(),
+            detail,
+            body: bytes,
+        };
+        self.store.quarantine(&self.options.run, &refused)?;
+        self.tally.resource(resource_type).quarantined += 1;
+        self.observer.event(&Event::Quarantined {
+            file,
+            line,
+            reason: reason.code(),
+            detail,
+        });
+        Ok(())
+    }
+
+    /// Leaves a record for the end of the run.
+    fn put_aside(&mut self, batch: &Batch, record: &Record) -> Result<()> {
+        let Some(waiting) = waiting(batch, record, &self.file, self.line) else {
+            return Ok(());
+        };
+        let key = self.key(waiting.resource_type, &waiting.id);
+        let spool = match &mut self.spool {
+            Some(spool) => spool,
+            None => self.spool.insert(Spool::create(&self.options.spool)?),
+        };
+        let number = spool.len();
+        spool.push(&waiting)?;
+        if self.waiting.contains(&key) {
+            self.last.insert(key, number);
+        } else if self.waiting.len() < REMEMBERED {
+            self.waiting.insert(key);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn key(&self, resource_type: &str, id: &str) -> u64 {
+        self.state.hash_one((resource_type, id))
+    }
+
+    fn commit_if_due(&mut self) -> Result<()> {
+        let now = millis(self.clock.now());
+        let (bytes, records) = self.uncommitted;
+        if bytes >= COMMIT_BYTES
+            || records >= COMMIT_RECORDS
+            || now - self.committed >= COMMIT_MILLIS
+        {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was written together with the counts of the run.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.store
+            .update_run(&self.options.run, &self.tally.counts())?;
+        self.store.flush()?;
+        self.uncommitted = (0, 0);
+        self.committed = millis(self.clock.now());
+        Ok(())
+    }
+}
+
+/// On whose behalf, and when.
+pub(crate) fn context<'c>(
+    options: &'c LoadOptions,
+    clock: &dyn Clock,
+    ids: &'c Ids,
+) -> WriteContext<'c> {
+    WriteContext {
+        source_system: &options.settings.source_system,
+        organization: &options.organization,
+        run: Some(&options.run),
+        recorded: millis(clock.now()),
+        ids,
+    }
+}
+
+fn part<'p, T>(all: &'p [T], span: &std::ops::Range<u32>) -> &'p [T] {
+    &all[span.start as usize..span.end as usize]
+}
+
+fn waiting(batch: &Batch, record: &Record, file: &str, line: u64) -> Option<Waiting> {
+    let text = |span| batch.text(span).to_owned();
+    let place = Waiting {
+        file: file.to_owned(),
+        line: record.place.line.map(|own| line + own + 1),
+        offset: record.place.offset,
+        received: batch.data[record.place.bytes.clone()].to_owned(),
+        ..Waiting::default()
+    };
+    match &record.content {
+        Content::Resource(resource) => Some(Waiting {
+            body: Some(text(&resource.body)),
+            resource_type: resource.resource_type,
+            id: text(&resource.id),
+            source_id: text(&resource.source_id),
+            identifiers: part(&batch.identifiers, &resource.identifiers)
+                .iter()
+                .map(|(system, value)| (text(system), text(value)))
+                .collect(),
+            remediations: part(&batch.remediations, &resource.remediations)
+                .iter()
+                .map(|(path, rule)| (text(path), (*rule).to_owned()))
+                .collect(),
+            ..place
+        }),
+        Content::Deletion {
+            resource_type,
+            id,
+            source_id,
+        } => Some(Waiting {
+            resource_type,
+            id: text(id),
+            source_id: text(source_id),
+            ..place
+        }),
+        Content::Refused { .. } => None,
+    }
+}

@@ -1,0 +1,275 @@
+//! Normalizing without a store.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use fhir_normalize::{Conditional, Normalized, Normalizer, Record, Rejected, Settings};
+
+use crate::matches::Matches;
+use crate::source::{self, Chunks, Content, Input};
+use crate::{Error, Event, Observer, Result};
+
+/// How [`normalize`] works.
+#[derive(Clone, Debug)]
+pub struct NormalizeOptions {
+    /// How resources of the source are normalized.
+    pub settings: Settings,
+    /// What is written.
+    pub output: Output,
+    /// The longest line, or JSON document, that is taken, in bytes.
+    pub max_line: usize,
+    /// Folder for temporary files.
+    pub spool: PathBuf,
+}
+
+/// What [`normalize`] writes for a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The resource, one a line.
+    Ndjson,
+    /// Its type, id and content hash, with tabs between.
+    Hashes,
+}
+
+/// What [`normalize`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct NormalizeSummary {
+    /// Resources written.
+    pub resources: u64,
+    /// Records refused.
+    pub quarantined: u64,
+    /// Resources with missing data that was marked as absent.
+    pub remediated: u64,
+    /// Deletions, which have no normalized form.
+    pub deletions: u64,
+    /// Conditional references left as they are, for want of exactly one match.
+    pub unresolved_references: u64,
+    /// Files that could not be read to their end.
+    pub refused_files: u64,
+    /// Resources written by type.
+    pub by_type: BTreeMap<&'static str, u64>,
+}
+
+/// Writes the normalized form of every resource in `inputs`, in order.
+///
+/// The input is read at least twice, since references can point at what
+/// comes later; standard input is kept in a temporary file for that.
+///
+/// # Errors
+/// Where `out` or a temporary file can't be written. Bad input is no error:
+/// `observer` hears of it.
+pub fn normalize(
+    options: &NormalizeOptions,
+    inputs: &[Input],
+    out: &mut dyn Write,
+    observer: &mut dyn Observer,
+) -> Result<NormalizeSummary> {
+    let kept = keep_stdin(inputs, &options.spool)?;
+    let inputs: Vec<_> = inputs
+        .iter()
+        .map(|input| match (&input.path, &kept) {
+            (None, Some(file)) => Input {
+                path: Some(file.path().to_owned()),
+                ..input.clone()
+            },
+            _ => input.clone(),
+        })
+        .collect();
+    let mut job = Job {
+        options,
+        inputs: &inputs,
+        normalizer: Normalizer::new(options.settings.clone()),
+    };
+    let matches = job.matches();
+    job.write(&matches, out, observer)
+}
+
+fn keep_stdin(inputs: &[Input], folder: &Path) -> Result<Option<tempfile::NamedTempFile>> {
+    if inputs.iter().all(|input| input.path.is_some()) {
+        return Ok(None);
+    }
+    let keep = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        io::copy(&mut io::stdin().lock(), &mut file)?;
+        file.flush()?;
+        Ok(file)
+    };
+    keep().map(Some).map_err(|source| Error::Spool {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+struct Job<'a> {
+    options: &'a NormalizeOptions,
+    inputs: &'a [Input],
+    normalizer: Normalizer,
+}
+
+impl Job<'_> {
+    /// Reads everything for what later records tell of earlier ones: patients
+    /// known by their medical record number, and what references ask for.
+    fn matches(&mut self) -> Matches {
+        let mut matches = Matches::default();
+        let mut reader = Normalizer::new(self.options.settings.clone());
+        self.each(|resource| {
+            if resource.conditional {
+                matches.want(resource.body, &mut reader);
+            }
+        });
+        if !matches.is_empty() {
+            self.each(|resource| {
+                for own in resource.identifiers {
+                    matches.offer(resource.resource_type, &own.system, &own.value, resource.id);
+                }
+            });
+        }
+        matches
+    }
+
+    fn write(
+        &mut self,
+        matches: &Matches,
+        out: &mut dyn Write,
+        observer: &mut dyn Observer,
+    ) -> Result<NormalizeSummary> {
+        let mut summary = NormalizeSummary::default();
+        let mut rewriter = Normalizer::new(self.options.settings.clone());
+        let output = self.options.output;
+        let mut failed = None;
+        let mut refusals: Vec<Rejected> = Vec::new();
+        let refused = self.each_with(observer, |normalizer, text, file, line, observer| {
+            normalizer.records(text, &mut |_, result| match result {
+                Ok(Record::Resource(resource)) => {
+                    *summary.by_type.entry(resource.resource_type).or_default() += 1;
+                    summary.resources += 1;
+                    summary.remediated += u64::from(!resource.remediations.is_empty());
+                    let (mut body, mut hash) = (resource.body, resource.content_hash);
+                    if resource.conditional {
+                        let find = |conditional: &Conditional<'_>| matches.one(conditional);
+                        if let Ok(rewritten) = rewriter.rewrite(resource.body.as_bytes(), find) {
+                            (body, hash) = (rewritten.body, rewritten.content_hash);
+                            summary.unresolved_references += rewritten.unresolved as u64;
+                        }
+                    }
+                    let written = match output {
+                        Output::Ndjson => writeln!(out, "{body}"),
+                        Output::Hashes => {
+                            let hash = Hex(&hash);
+                            writeln!(out, "{}\t{}\t{hash}", resource.resource_type, resource.id)
+                        }
+                    };
+                    failed = failed.take().or(written.err());
+                }
+                Ok(Record::Deletion(_)) => summary.deletions += 1,
+                Err(rejected) => {
+                    summary.quarantined += 1;
+                    refusals.push(rejected);
+                }
+            });
+            for Rejected { reason, detail, .. } in refusals.drain(..) {
+                let reason = reason.code();
+                observer.event(&Event::Quarantined {
+                    file,
+                    line,
+                    reason,
+                    detail: &detail,
+                });
+            }
+            failed.is_none()
+        });
+        if let Some(source) = failed {
+            return Err(Error::Output {
+                path: "standard output".into(),
+                source,
+            });
+        }
+        summary.refused_files = refused;
+        out.flush().map_err(|source| Error::Output {
+            path: "standard output".into(),
+            source,
+        })?;
+        Ok(summary)
+    }
+
+    /// Calls `visit` with every resource.
+    fn each(&mut self, mut visit: impl FnMut(&Normalized<'_>)) {
+        self.each_with(&mut (), |normalizer, text, _, _, _| {
+            normalizer.records(text, &mut |_, result| {
+                if let Ok(Record::Resource(resource)) = result {
+                    visit(&resource);
+                }
+            });
+            true
+        });
+    }
+
+    /// Calls `visit` with every line or document, its file and its line
+    /// number, until it wants no more. Gives the number of files refused.
+    fn each_with(
+        &mut self,
+        observer: &mut dyn Observer,
+        mut visit: impl FnMut(&mut Normalizer, &[u8], &str, Option<u64>, &mut dyn Observer) -> bool,
+    ) -> u64 {
+        let mut refused = 0;
+        let position = Arc::new(AtomicU64::new(0));
+        for input in self.inputs {
+            let name = input.name();
+            let mut number = 0;
+            let reader = source::open(input, &self.options.spool, &position);
+            let mut chunks = match reader {
+                Ok(reader) => Chunks::new(reader, input.document, self.options.max_line),
+                Err(reason) => {
+                    refused += 1;
+                    observer.event(&Event::FileRefused {
+                        file: &name,
+                        reason: &reason.0,
+                    });
+                    continue;
+                }
+            };
+            loop {
+                let chunk = match chunks.next(Vec::new()) {
+                    Ok(Some(chunk)) => chunk,
+                    Ok(None) => break,
+                    Err(reason) => {
+                        refused += 1;
+                        observer.event(&Event::FileRefused {
+                            file: &name,
+                            reason: &reason.0,
+                        });
+                        break;
+                    }
+                };
+                if chunk.content == Content::Document {
+                    if !visit(&mut self.normalizer, &chunk.data, &name, None, observer) {
+                        return refused;
+                    }
+                    continue;
+                }
+                for line in chunk.data.split_inclusive(|&byte| byte == b'\n') {
+                    number += 1;
+                    let line = line.trim_ascii();
+                    let going = line.is_empty()
+                        || visit(&mut self.normalizer, line, &name, Some(number), observer);
+                    if !going {
+                        return refused;
+                    }
+                }
+            }
+        }
+        refused
+    }
+}
+
+/// A digest in lower-case hexadecimal.
+struct Hex<'a>(&'a [u8; 32]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

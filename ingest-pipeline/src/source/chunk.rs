@@ -1,0 +1,223 @@
+//! A text cut into pieces that end with a line.
+
+use std::io::Read;
+
+use super::FileRefused;
+use super::open::{not_lines, utf16};
+
+/// How much is read at a time. Large enough to make hand-overs between
+/// threads rare, small enough for several to be under way in little memory.
+const CHUNK: usize = 512 * 1024;
+
+/// A piece of a file.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) content: Content,
+    pub(crate) data: Vec<u8>,
+    /// Offset of `data` in the decoded file.
+    pub(crate) offset: u64,
+    /// It is of a file of one JSON text, not of lines.
+    pub(crate) document: bool,
+}
+
+/// What a [`Chunk`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Whole lines; the last may lack its line feed.
+    Lines,
+    /// One JSON text.
+    Document,
+    /// The beginning of a line or document of this many bytes, over the limit.
+    TooLong(u64),
+}
+
+/// Reads a text in [`Chunk`]s.
+pub(crate) struct Chunks<R> {
+    reader: R,
+    document: bool,
+    limit: usize,
+    /// Read but not given out: what follows the last line feed.
+    rest: Vec<u8>,
+    offset: u64,
+    ended: bool,
+    started: bool,
+}
+
+impl<R: Read> Chunks<R> {
+    /// `limit` is the longest line, or document, to be taken.
+    pub(crate) fn new(reader: R, document: bool, limit: usize) -> Self {
+        Self {
+            reader,
+            document,
+            limit,
+            rest: Vec::new(),
+            offset: 0,
+            ended: false,
+            started: false,
+        }
+    }
+
+    /// The next piece. `buffer` is emptied and used for it.
+    pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, FileRefused> {
+        buffer.clear();
+        buffer.append(&mut self.rest);
+        loop {
+            let scanned = buffer.len();
+            self.fill(&mut buffer)?;
+            if !self.started {
+                self.start(&mut buffer)?;
+            }
+            if self.document {
+                if buffer.len() > self.limit {
+                    return self.too_long(buffer).map(Some);
+                }
+                if self.ended {
+                    return Ok(self.give(buffer, Content::Document));
+                }
+                continue;
+            }
+            if self.ended && buffer.len() <= self.limit {
+                return Ok(self.give(buffer, Content::Lines));
+            }
+            if let Some(at) = memchr::memrchr(b'\n', &buffer[scanned.min(buffer.len())..]) {
+                let end = scanned + at + 1;
+                self.rest.extend_from_slice(&buffer[end..]);
+                buffer.truncate(end);
+                return Ok(self.give(buffer, Content::Lines));
+            }
+            if buffer.len() > self.limit {
+                return self.too_long(buffer).map(Some);
+            }
+        }
+    }
+
+    fn give(&mut self, data: Vec<u8>, content: Content) -> Option<Chunk> {
+        let offset = self.offset;
+        self.offset += data.len() as u64;
+        (!data.is_empty()).then_some(Chunk {
+            content,
+            data,
+            offset,
+            document: self.document,
+        })
+    }
+
+    /// Looks at the beginning of the text, once.
+    fn start(&mut self, buffer: &mut Vec<u8>) -> Result<(), FileRefused> {
+        self.started = true;
+        let refused = if self.document {
+            utf16(buffer)
+        } else {
+            not_lines(buffer)
+        };
+        if let Some(reason) = refused {
+            return Err(FileRefused(reason.into()));
+        }
+        if buffer.starts_with(b"\xEF\xBB\xBF") {
+            buffer.drain(..3);
+            self.offset = 3;
+        }
+        Ok(())
+    }
+
+    /// Reads about [`CHUNK`] more bytes.
+    fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<(), FileRefused> {
+        let want = CHUNK.max(buffer.len());
+        buffer.reserve(want);
+        let read = self.reader.by_ref().take(want as u64).read_to_end(buffer)?;
+        self.ended = read < want;
+        Ok(())
+    }
+
+    /// Passes over the rest of a line, or of all for a document, that has no
+    /// end in `data`.
+    fn too_long(&mut self, mut data: Vec<u8>) -> Result<Chunk, FileRefused> {
+        let mut length = data.len() as u64;
+        let mut piece = Vec::new();
+        while !self.ended {
+            piece.clear();
+            self.fill(&mut piece)?;
+            let end = if self.document {
+                None
+            } else {
+                memchr::memchr(b'\n', &piece)
+            };
+            if let Some(end) = end {
+                length += end as u64 + 1;
+                self.rest.extend_from_slice(&piece[end + 1..]);
+                break;
+            }
+            length += piece.len() as u64;
+        }
+        data.truncate(self.limit);
+        let offset = self.offset;
+        self.offset += length;
+        Ok(Chunk {
+            content: Content::TooLong(length),
+            data,
+            offset,
+            document: self.document,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All chunks of a text, as content and length.
+    fn chunks(text: &[u8], limit: usize) -> Vec<(Content, Vec<u8>, u64)> {
+        let mut chunks = Chunks::new(text, false, limit);
+        let mut all = Vec::new();
+        while let Some(chunk) = chunks.next(Vec::new()).expect("readable") {
+            all.push((chunk.content, chunk.data, chunk.offset));
+        }
+        all
+    }
+
+    #[test]
+    fn chunks_are_the_text() {
+        for size in [0, 1, 70, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7] {
+            for line in [1, 13, 5000] {
+                let mut text: Vec<u8> = (0..size)
+                    .map(|at| if at % line == line - 1 { b'\n' } else { b'x' })
+                    .collect();
+                for last in [false, true] {
+                    if last {
+                        text.push(b'\n');
+                    }
+                    let all = chunks(&text, 1 << 20);
+                    let mut joined = Vec::new();
+                    for (content, data, offset) in &all {
+                        assert_eq!((*content, *offset), (Content::Lines, joined.len() as u64));
+                        joined.extend_from_slice(data);
+                        assert!(joined.len() == text.len() || data.ends_with(b"\n"));
+                    }
+                    assert!(joined == text, "{size} {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_passed_over() {
+        let long = vec![b'x'; 3 * CHUNK];
+        let text = [b"{}\n", long.as_slice(), b"\n{}\n{}"].concat();
+        let all = chunks(&text, CHUNK / 2);
+        let kinds: Vec<_> = all
+            .iter()
+            .map(|(content, _, offset)| (*content, *offset))
+            .collect();
+        let length = long.len() as u64 + 1;
+        assert_eq!(
+            kinds,
+            [
+                (Content::Lines, 0),
+                (Content::TooLong(length), 3),
+                (Content::Lines, 3 + length),
+            ]
+        );
+        assert_eq!(all[1].1.len(), CHUNK / 2);
+        assert_eq!(all[2].1, b"{}\n{}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Where records come from.
+
+mod chunk;
+mod open;
+mod walk;
+
+pub(crate) use chunk::{Chunk, Chunks, Content};
+pub(crate) use open::open;
+pub use walk::{Input, inputs};
+
+/// Why a file is not read at all, without anything of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileRefused(pub(crate) String);
+
+impl From<std::io::Error> for FileRefused {
+    fn from(error: std::io::Error) -> Self {
+        Self(format!("cannot be read: {error}"))
+    }
+}

@@ -1,0 +1,136 @@
+//! From paths to files, in an order that is the same every time.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// A file to read, or standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// `None` for standard input.
+    pub(crate) path: Option<PathBuf>,
+    /// Size in bytes as it is stored; 0 where it isn't known.
+    pub(crate) size: u64,
+    /// One JSON text, not lines.
+    pub(crate) document: bool,
+}
+
+impl Input {
+    /// Standard input: lines of NDJSON, gzipped or not.
+    #[must_use]
+    pub const fn stdin() -> Self {
+        Self {
+            path: None,
+            size: 0,
+            document: false,
+        }
+    }
+
+    /// The name for messages and for the quarantine.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+    }
+
+    fn file(path: PathBuf, size: u64) -> Self {
+        let document = Kind::of(&path) == Some(Kind::Document);
+        Self {
+            path: Some(path),
+            size,
+            document,
+        }
+    }
+
+    /// Files that hold patients by their name: read first, so that most
+    /// references to patients can be resolved at once. Nothing depends on it.
+    fn is_patients(&self) -> bool {
+        let name = self.path.as_deref().and_then(Path::file_name);
+        name.is_some_and(|name| name.to_string_lossy().starts_with("Patient"))
+    }
+}
+
+/// Files for `paths`: each file as given (`-` is standard input), each folder
+/// with all below it by name. Files named `Patient…` come first.
+///
+/// In folders, files count that end in `.ndjson`, `.jsonl` or `.json`, also
+/// with `.gz` behind. Links to folders are not followed.
+///
+/// # Errors
+/// A path that can't be read, and a folder without such files.
+pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            inputs.push(Input::stdin());
+            continue;
+        }
+        let fail = |source| Error::Input {
+            path: path.clone(),
+            source,
+        };
+        let metadata = fs::metadata(path).map_err(fail)?;
+        if !metadata.is_dir() {
+            inputs.push(Input::file(path.clone(), metadata.len()));
+            continue;
+        }
+        let before = inputs.len();
+        folder(path, &mut inputs)?;
+        if inputs.len() == before {
+            return Err(Error::NoInput { path: path.clone() });
+        }
+    }
+    inputs.sort_by_key(|input| !input.is_patients());
+    Ok(inputs)
+}
+
+fn folder(path: &Path, inputs: &mut Vec<Input>) -> Result<()> {
+    let fail = |source| Error::Input {
+        path: path.to_owned(),
+        source,
+    };
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).map_err(fail)? {
+        entries.push(entry.map_err(fail)?);
+    }
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(fail)?.is_dir() {
+            folder(&path, inputs)?;
+        } else if Kind::of(&path).is_some() {
+            let metadata = fs::metadata(&path).map_err(|source| Error::Input {
+                path: path.clone(),
+                source,
+            })?;
+            if metadata.is_file() {
+                inputs.push(Input::file(path, metadata.len()));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Lines,
+    Document,
+}
+
+impl Kind {
+    /// By the name's ending.
+    fn of(path: &Path) -> Option<Self> {
+        let mut name = PathBuf::from(path.file_name()?);
+        if name.extension().is_some_and(|end| end == OsStr::new("gz")) {
+            name.set_extension("");
+        }
+        match name.extension()?.to_str()? {
+            "ndjson" | "jsonl" => Some(Self::Lines),
+            "json" => Some(Self::Document),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+
+use fhir_store::{Counts, RunState};
+use serde::{Serialize, Serializer};
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// Id of the run.
+    pub run: String,
+    /// How it ended.
+    #[serde(serialize_with = "state")]
+    pub state: RunState,
+    /// Resources dealt with: the sum of created, updated, unchanged, deleted
+    /// and quarantined.
+    pub resources: u64,
+    /// New resources.
+    pub created: u64,
+    /// Resources with a new version.
+    pub updated: u64,
+    /// Resources whose content was there already.
+    pub unchanged: u64,
+    /// Resources deleted.
+    pub deleted: u64,
+    /// Records refused.
+    pub quarantined: u64,
+    /// Resources with missing data that was marked as absent.
+    pub remediated: u64,
+    /// Provenances written: the sum of created, updated and deleted.
+    pub provenance: u64,
+    /// Conditional references left as they are, for want of exactly one match.
+    pub unresolved_references: u64,
+    /// Files that could not be read to their end.
+    pub refused_files: u64,
+    /// Bytes of decoded input.
+    pub bytes: u64,
+    /// Milliseconds it took.
+    pub elapsed_ms: u64,
+    /// The same by resource type; records of no readable type are `Unknown`.
+    pub by_type: BTreeMap<&'static str, TypeCounts>,
+}
+
+/// What a run did with one resource type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TypeCounts {
+    /// Resources dealt with.
+    pub resources: u64,
+    /// New resources.
+    pub created: u64,
+    /// Resources with a new version.
+    pub updated: u64,
+    /// Resources whose content was there already.
+    pub unchanged: u64,
+    /// Resources deleted.
+    pub deleted: u64,
+    /// Records refused.
+    pub quarantined: u64,
+    /// Resources with missing data that was marked as absent.
+    pub remediated: u64,
+}
+
+impl TypeCounts {
+    fn balances(&self) -> bool {
+        let Self {
+            created,
+            updated,
+            unchanged,
+            deleted,
+            quarantined,
+            ..
+        } = self;
+        self.resources == created + updated + unchanged + deleted + quarantined
+    }
+}
+
+/// Counts as a run goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) by_type: BTreeMap<&'static str, TypeCounts>,
+    pub(crate) provenance: u64,
+    pub(crate) unresolved_references: u64,
+    pub(crate) refused_files: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Tally {
+    /// The counts of a type, where one more resource is dealt with.
+    pub(crate) fn resource(&mut self, resource_type: &'static str) -> &mut TypeCounts {
+        let counts = self.by_type.entry(resource_type).or_default();
+        counts.resources += 1;
+        counts
+    }
+
+    fn sum(&self, count: impl Fn(&TypeCounts) -> u64) -> u64 {
+        self.by_type.values().map(count).sum()
+    }
+
+    /// Every record is one of the outcomes, and every write has a Provenance.
+    pub(crate) fn balances(&self) -> bool {
+        self.by_type.values().all(TypeCounts::balances)
+            && self.provenance
+                == self.sum(|counts| counts.created + counts.updated + counts.deleted)
+    }
+
+    pub(crate) fn resources(&self) -> u64 {
+        self.sum(|counts| counts.resources)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            resources: self.resources(),
+            created: self.sum(|counts| counts.created),
+            updated: self.sum(|counts| counts.updated),
+            unchanged: self.sum(|counts| counts.unchanged),
+            deleted: self.sum(|counts| counts.deleted),
+            quarantined: self.sum(|counts| counts.quarantined),
+            remediated: self.sum(|counts| counts.remediated),
+            provenance: self.provenance,
+            bytes: self.bytes,
+        }
+    }
+
+    pub(crate) fn summary(self, run: String, state: RunState, elapsed_ms: u64) -> RunSummary {
+        let counts = self.counts();
+        RunSummary {
+            run,
+            state,
+            resources: counts.resources,
+            created: counts.created,
+            updated: counts.updated,
+            unchanged: counts.unchanged,
+            deleted: counts.deleted,
+            quarantined: counts.quarantined,
+            remediated: counts.remediated,
+            provenance: counts.provenance,
+            unresolved_references: self.unresolved_references,
+            refused_files: self.refused_files,
+            bytes: counts.bytes,
+            elapsed_ms,
+            by_type: self.by_type,
+        }
+    }
+}
+
+fn state<S: Serializer>(state: &RunState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
