@@ -116,8 +116,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes the records that waited, in their order; of several of one
-    /// resource, the last.
+    /// Writes the records that waited, in their order. Content that was there
+    /// before counts only where it is the last of its resource: an input that
+    /// goes through the versions of a resource again must not repeat them.
     pub(crate) fn settle(&mut self, aliases: &Aliases) -> Result<()> {
         let Some(mut spool) = self.spool.take() else {
             return Ok(());
@@ -148,13 +149,9 @@ impl Writer<'_> {
         let mut uncommitted = 0;
         spool.each(|number, record| {
             let key = self.key(record.resource_type, &record.id);
-            if self.last.get(&key).is_some_and(|last| *last != number) {
-                let mended = !record.remediations.is_empty();
-                self.count(record.resource_type, PutOutcome::Unchanged, mended);
-                return Ok(());
-            }
+            let is_last = self.last.get(&key).is_none_or(|last| *last == number);
             uncommitted += record.received.len();
-            self.write_waiting(&record, &mut normalizer, &matches)?;
+            self.write_waiting(&record, is_last, &mut normalizer, &matches)?;
             if uncommitted > SLICE {
                 uncommitted = 0;
                 self.commit()?;
@@ -166,12 +163,17 @@ impl Writer<'_> {
     fn write_waiting(
         &mut self,
         record: &Waiting,
+        is_last: bool,
         normalizer: &mut Normalizer,
         matches: &Matches,
     ) -> Result<()> {
         let conflict = match &record.body {
+            None if !is_last => {
+                self.tally.resource(record.resource_type).unchanged += 1;
+                false
+            }
             None => self.delete_waiting(record)?,
-            Some(body) => self.put_waiting(record, body, normalizer, matches)?,
+            Some(body) => self.put_waiting(record, body, is_last, normalizer, matches)?,
         };
         if conflict {
             let detail = "the id belongs to a resource of another source: use id mode hash";
@@ -193,6 +195,7 @@ impl Writer<'_> {
         &mut self,
         record: &Waiting,
         body: &str,
+        is_last: bool,
         normalizer: &mut Normalizer,
         matches: &Matches,
     ) -> Result<bool> {
@@ -222,7 +225,7 @@ impl Writer<'_> {
             identifiers: &identifiers,
             remediations: &remediations,
             message: None,
-            revert: true,
+            revert: is_last,
         };
         let mut outcomes = Vec::new();
         self.store.put(
