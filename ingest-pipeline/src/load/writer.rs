@@ -97,19 +97,7 @@ impl<'a> Writer<'a> {
         }
         let mut direct = Vec::with_capacity(batch.records.len());
         for record in &batch.records {
-            match &record.content {
-                Content::Resource(resource) => {
-                    let waits = !self.waiting.is_empty()
-                        && self
-                            .waiting
-                            .contains(&self.key(resource.resource_type, batch.text(&resource.id)));
-                    if resource.conditional || waits {
-                        self.put_aside(batch, record)?;
-                    } else {
-                        direct.push((record, resource));
-                    }
-                }
-                Content::Deletion { .. } => self.put_aside(batch, record)?,
+            let (resource_type, id) = match &record.content {
                 Content::Refused {
                     reason,
                     detail,
@@ -118,8 +106,29 @@ impl<'a> Writer<'a> {
                     let bytes = &batch.data[record.place.bytes.clone()];
                     let resource_type = resource_type.unwrap_or("Unknown");
                     self.refuse(&record.place, resource_type, *reason, detail, bytes)?;
+                    continue;
                 }
+                Content::Resource(resource) => {
+                    let id = batch.text(&resource.id);
+                    if !resource.conditional && !self.waits(resource.resource_type, id) {
+                        direct.push((record, resource));
+                        continue;
+                    }
+                    (resource.resource_type, id)
+                }
+                Content::Deletion {
+                    resource_type, id, ..
+                } => (*resource_type, batch.text(id)),
+            };
+            // Records of one resource keep their order.
+            let same = |(_, own): &(&Record, &Resource)| {
+                own.resource_type == resource_type && batch.text(&own.id) == id
+            };
+            if direct.iter().any(same) {
+                self.put(batch, &direct)?;
+                direct.clear();
             }
+            self.put_aside(batch, record)?;
         }
         self.put(batch, &direct)?;
         self.line += batch.lines;
@@ -291,6 +300,11 @@ impl<'a> Writer<'a> {
             self.waiting.insert(key);
         }
         Ok(())
+    }
+
+    /// Whether a record of the resource waits for the end of the run.
+    fn waits(&self, resource_type: &str, id: &str) -> bool {
+        !self.waiting.is_empty() && self.waiting.contains(&self.key(resource_type, id))
     }
 
     pub(crate) fn key(&self, resource_type: &str, id: &str) -> u64 {
