@@ -148,6 +148,10 @@ impl Writer<'_> {
         }
         let mut uncommitted = 0;
         spool.each(|number, record| {
+            // What is left waits again in the next run.
+            if self.cancel.is_cancelled() {
+                return Ok(());
+            }
             let key = self.key(record.resource_type, &record.id);
             let is_last = self.last.get(&key).is_none_or(|last| *last == number);
             uncommitted += record.received.len();

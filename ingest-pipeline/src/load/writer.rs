@@ -7,9 +7,9 @@ use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
 use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, WriteContext};
 
-use super::LoadOptions;
 use super::batch::{Batch, Content, Place, Record, Resource};
 use super::spool::{Spool, Waiting};
+use super::{Cancel, LoadOptions};
 use crate::clock::millis;
 use crate::summary::Tally;
 use crate::{Clock, Event, Observer, Result};
@@ -31,7 +31,10 @@ pub(crate) struct Writer<'a> {
     pub(crate) options: &'a LoadOptions,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) cancel: &'a Cancel,
     pub(crate) tally: Tally,
+    /// The first file that could not be read, and why.
+    pub(crate) refusal: Option<String>,
     pub(crate) ids: Ids,
     pub(crate) spool: Option<Spool>,
     /// Resources with a record in the spool; later records of theirs have to
@@ -63,13 +66,16 @@ impl<'a> Writer<'a> {
         options: &'a LoadOptions,
         clock: &'a dyn Clock,
         observer: &'a mut dyn Observer,
+        cancel: &'a Cancel,
     ) -> Self {
         Self {
             store,
             options,
             clock,
             observer,
+            cancel,
             tally: Tally::default(),
+            refusal: None,
             ids: Ids(IdHasher::new(&options.settings)),
             spool: None,
             waiting: HashSet::new(),

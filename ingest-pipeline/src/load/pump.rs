@@ -1,0 +1,203 @@
+//! The threads of a load.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::Load;
+use super::batch::Batch;
+use super::worker::{Aliases, Worker};
+use super::writer::Writer;
+use crate::source::{self, Chunk, Chunks, FileRefused};
+use crate::{Event, Result};
+
+/// One thread reads, some parse, and this one writes. Chunks are dealt to
+/// the workers in turn and taken back in turn, which keeps their order.
+pub(super) fn pump(load: &Load<'_>, writer: &mut Writer<'_>, aliases: &Aliases) -> Result<()> {
+    let position = Arc::new(AtomicU64::new(0));
+    let pool = Pool::default();
+    thread::scope(|scope| {
+        let mut jobs = Vec::new();
+        let mut done = Vec::new();
+        for _ in 0..load.options.threads.max(1) {
+            let (send_job, take_job) = sync_channel(1);
+            let (send_done, take_done) = sync_channel(1);
+            jobs.push(send_job);
+            done.push(take_done);
+            let worker = Worker::new(&load.options.settings, aliases, load.options.max_line);
+            let pool = &pool;
+            scope.spawn(move || work(worker, pool, &take_job, &send_done));
+        }
+        let reader = Reader {
+            load,
+            pool: &pool,
+            position: &position,
+            jobs,
+        };
+        scope.spawn(move || reader.run());
+        for turn in (0..done.len()).cycle() {
+            // A closed channel: the reader has come to its end.
+            let Ok(message) = done[turn].recv() else {
+                break;
+            };
+            // Dropping the channels on an error stops all the others.
+            if let Err(error) = take(writer, message, &position, &pool) {
+                drop(done);
+                return Err(error);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Pool) -> Result<()> {
+    match message {
+        Done::File(name) => {
+            writer.observer.event(&Event::File { name: &name });
+            writer.file = name;
+            writer.line = 0;
+        }
+        Done::Refused(FileRefused(reason)) => {
+            writer.tally.refused_files += 1;
+            let first = || format!("{}: {reason}", writer.file);
+            writer.refusal = writer.refusal.take().or_else(|| Some(first()));
+            writer.observer.event(&Event::FileRefused {
+                file: &writer.file,
+                reason: &reason,
+            });
+        }
+        Done::Batch(batch) => {
+            writer.write(&batch)?;
+            writer.observer.event(&Event::Progress {
+                bytes: position.load(Ordering::Relaxed),
+                resources: writer.tally.resources(),
+            });
+            pool.put(*batch);
+        }
+    }
+    Ok(())
+}
+
+/// From the reader to a worker.
+enum Job {
+    File(String),
+    Refused(FileRefused),
+    Chunk(Chunk),
+}
+
+/// From a worker to the writer.
+enum Done {
+    File(String),
+    Refused(FileRefused),
+    Batch(Box<Batch>),
+}
+
+struct Reader<'a, 'i> {
+    load: &'a Load<'i>,
+    pool: &'a Pool,
+    position: &'a Arc<AtomicU64>,
+    jobs: Vec<SyncSender<Job>>,
+}
+
+impl Reader<'_, '_> {
+    fn run(self) {
+        let mut turn = 0;
+        // The channel is closed when the writer has given up.
+        let mut send = |job| {
+            let sent = self.jobs[turn].send(job).is_ok();
+            turn = (turn + 1) % self.jobs.len();
+            sent && !self.load.cancel.is_cancelled()
+        };
+        for input in self.load.inputs {
+            if !send(Job::File(input.name())) {
+                return;
+            }
+            let spool = &self.load.options.spool;
+            let mut chunks = match source::open(input, spool, self.position) {
+                Ok(reader) => Chunks::new(reader, input.document, self.load.options.max_line),
+                Err(refused) => {
+                    if !send(Job::Refused(refused)) {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if !self.chunks(&mut chunks, &mut send) {
+                return;
+            }
+        }
+    }
+
+    /// Whether to go on with the next file.
+    fn chunks<R: Read>(&self, chunks: &mut Chunks<R>, send: &mut impl FnMut(Job) -> bool) -> bool {
+        loop {
+            match chunks.next(self.pool.buffer()) {
+                Ok(Some(chunk)) => {
+                    if !send(Job::Chunk(chunk)) {
+                        return false;
+                    }
+                }
+                Ok(None) => return true,
+                Err(refused) => return send(Job::Refused(refused)),
+            }
+        }
+    }
+}
+
+fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSender<Done>) {
+    while let Ok(job) = jobs.recv() {
+        let message = match job {
+            Job::File(name) => Done::File(name),
+            Job::Refused(refused) => Done::Refused(refused),
+            Job::Chunk(chunk) => {
+                let mut batch = pool.take();
+                worker.process(chunk, &mut batch);
+                Done::Batch(Box::new(batch))
+            }
+        };
+        if done.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+/// Buffers that go round: with them, a run allocates only at its beginning.
+#[derive(Default)]
+struct Pool {
+    batches: Mutex<Vec<Batch>>,
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Pool {
+    /// Larger ones are given back to the system: one long line must not be
+    /// paid for until the end of the run.
+    const KEPT: usize = 4 << 20;
+
+    fn take(&self) -> Batch {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.pop().unwrap_or_default()
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut batch: Batch) {
+        let data = std::mem::take(&mut batch.data);
+        if data.capacity() <= Self::KEPT {
+            self.buffers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(data);
+        }
+        if batch.text.capacity() <= Self::KEPT {
+            self.batches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(batch);
+        }
+    }
+}
