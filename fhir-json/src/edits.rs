@@ -1,6 +1,7 @@
 //! Changes to a document, kept beside it until it is written.
 
-use crate::emit::{Emitter, Sink};
+use crate::emit::Emitter;
+use crate::sink::Sink;
 use crate::text;
 use crate::value::{Document, Value};
 
@@ -134,10 +135,12 @@ impl Edits {
 
     /// Keeps operations in text order; those on one object in the order made.
     fn push(&mut self, node: u32, change: Change) {
-        let at = self
-            .operations
-            .partition_point(|operation| operation.node <= node);
-        self.operations.insert(at, Operation { node, change });
+        let operation = Operation { node, change };
+        if self.operations.last().is_none_or(|last| last.node <= node) {
+            return self.operations.push(operation);
+        }
+        let at = self.operations.partition_point(|own| own.node <= node);
+        self.operations.insert(at, operation);
     }
 
     /// Appends `name` as plain text and as `"name":`; the start of each.

@@ -1,106 +1,16 @@
-//! Writing: compact text and canonical form.
+//! Writing: values with changes, as canonical form or as compact text.
 
+use crate::canonical::{Slot, write_canonical};
+use crate::compact::write_compact;
 use crate::edits::{Change, Edits, Operation};
-use crate::scan;
+use crate::sink::Sink;
 use crate::tape::Node;
-use crate::text;
-use crate::value::{Document, Kind, Value};
-
-/// Where text is written to.
-pub trait Sink {
-    /// Takes the next bytes.
-    fn write(&mut self, bytes: &[u8]);
-}
-
-impl Sink for Vec<u8> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-/// A [`Sink`] that feeds a hash function.
-///
-/// Digests cost much for each call, so small writes are collected first;
-/// the last of them reach the digest with [`finish`](Self::finish).
-#[cfg(feature = "digest")]
-#[derive(Debug)]
-pub struct DigestSink<'d, D: digest::Update> {
-    digest: &'d mut D,
-    buffer: [u8; 1024],
-    used: usize,
-}
-
-#[cfg(feature = "digest")]
-impl<'d, D: digest::Update> DigestSink<'d, D> {
-    /// Writes into `digest`.
-    pub const fn new(digest: &'d mut D) -> Self {
-        Self {
-            digest,
-            buffer: [0; 1024],
-            used: 0,
-        }
-    }
-
-    /// Hands over what is still collected.
-    pub fn finish(self) {
-        self.digest.update(&self.buffer[..self.used]);
-    }
-}
-
-#[cfg(feature = "digest")]
-impl<D: digest::Update> Sink for DigestSink<'_, D> {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(free) = self.buffer[self.used..].get_mut(..bytes.len()) {
-            free.copy_from_slice(bytes);
-            self.used += bytes.len();
-            return;
-        }
-        self.digest.update(&self.buffer[..self.used]);
-        self.used = 0;
-        if bytes.len() >= self.buffer.len() {
-            self.digest.update(bytes);
-        } else {
-            self.buffer[..bytes.len()].copy_from_slice(bytes);
-            self.used = bytes.len();
-        }
-    }
-}
+use crate::value::{Document, Value};
 
 /// Writes values, with buffers that are reused from value to value.
 #[derive(Debug, Default)]
 pub struct Emitter {
     slots: Vec<Slot>,
-    names: Vec<u8>,
-}
-
-/// A member that waits to be written in order.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The first eight bytes of the name, most significant first: it decides
-    /// nearly every comparison.
-    prefix: u64,
-    start: u32,
-    end: u32,
-    /// What `start..end`, the unescaped name, points into.
-    name: NameIn,
-    /// The member's node, or the index of the operation that adds it.
-    member: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NameIn {
-    Text,
-    /// The name had escapes; it stands unescaped among `Emitter::names`.
-    Names,
-    /// An added member.
-    Edits,
-}
-
-struct Job<'a> {
-    document: Document<'a>,
-    nodes: &'a [Node],
-    edits: &'a Edits,
 }
 
 impl Emitter {
@@ -119,268 +29,92 @@ impl Emitter {
     ///
     /// `edits` have to be changes to the same document.
     pub fn canonical<S: Sink + ?Sized>(&mut self, value: Value<'_>, edits: &Edits, out: &mut S) {
-        let job = Job {
-            document: value.document(),
-            nodes: value.document().nodes(),
-            edits,
-        };
-        let operations = job.within(edits.operations(), value.index());
+        let job = Job::new(value.document(), edits);
+        let operations = job.all_within(value.index());
         self.slots.clear();
-        self.names.clear();
-        self.write_canonical(&job, value.index(), operations, out);
+        write_canonical(&job, value.index(), operations, &mut self.slots, out);
     }
 
     /// Writes `value` with `edits` without white space, all else as written.
     ///
     /// `edits` have to be changes to the same document.
     pub fn compact<S: Sink + ?Sized>(&mut self, value: Value<'_>, edits: &Edits, out: &mut S) {
-        let job = Job {
-            document: value.document(),
-            nodes: value.document().nodes(),
-            edits,
-        };
-        let operations = job.within(edits.operations(), value.index());
+        let job = Job::new(value.document(), edits);
+        let operations = job.all_within(value.index());
         write_compact(&job, value.index(), operations, out);
-    }
-
-    fn write_canonical<S: Sink + ?Sized>(
-        &mut self,
-        job: &Job<'_>,
-        index: u32,
-        operations: &[Operation],
-        out: &mut S,
-    ) {
-        let node = &job.nodes[index as usize];
-        if operations.is_empty() && node.has(Node::CANONICAL) {
-            return out.write(job.document.bytes(node.start, node.end));
-        }
-        if let Some(json) = job.replacement(index, operations) {
-            return out.write(json);
-        }
-        match node.kind {
-            Kind::Object => self.write_sorted(job, index, operations, out),
-            Kind::Array => {
-                out.write(b"[");
-                let mut first = true;
-                for element in job.children(index) {
-                    let inner = job.within(operations, element);
-                    if is_left_out(element, inner) {
-                        continue;
-                    }
-                    if !first {
-                        out.write(b",");
-                    }
-                    first = false;
-                    self.write_canonical(job, element, inner, out);
-                }
-                out.write(b"]");
-            }
-            Kind::String => {
-                text::write_canonical(job.document.bytes(node.start + 1, node.end - 1), out);
-            }
-            _ => out.write(job.document.bytes(node.start, node.end)),
-        }
-    }
-
-    fn write_sorted<S: Sink + ?Sized>(
-        &mut self,
-        job: &Job<'_>,
-        object: u32,
-        operations: &[Operation],
-        out: &mut S,
-    ) {
-        let base = self.slots.len();
-        let names = self.names.len();
-        self.collect(job, object, operations);
-        self.sort(job, base);
-        let mut separator: &[u8] = b"{";
-        for slot in base..self.slots.len() {
-            let Slot {
-                start,
-                end,
-                name,
-                member,
-                ..
-            } = self.slots[slot];
-            out.write(separator);
-            separator = b",";
-            if name == NameIn::Edits {
-                if let Change::Insert { start, end, .. } = operations[member as usize].change {
-                    out.write(job.edits.bytes(start, end));
-                }
-                continue;
-            }
-            let node = &job.nodes[member as usize];
-            let inner = job.within(operations, member);
-            if name == NameIn::Text {
-                // Name and value stand together in compact text.
-                if inner.is_empty() && node.has(Node::CANONICAL) && node.start == end + 2 {
-                    out.write(job.document.bytes(start - 1, node.end));
-                    continue;
-                }
-                out.write(job.document.bytes(start - 1, end + 1));
-            } else {
-                text::write_canonical(job.document.bytes(node.name_start, node.name_end), out);
-            }
-            out.write(b":");
-            self.write_canonical(job, member, inner, out);
-        }
-        out.write(if separator == b"{" { b"{}" } else { b"}" });
-        self.slots.truncate(base);
-        self.names.truncate(names);
-    }
-
-    /// Puts the members of an object into `slots`.
-    fn collect(&mut self, job: &Job<'_>, object: u32, operations: &[Operation]) {
-        for (at, operation) in operations.iter().enumerate() {
-            let Change::Insert { name, start, .. } = operation.change else {
-                continue;
-            };
-            if operation.node == object {
-                let (start, end) = (name, start);
-                let prefix = scan::prefix(job.edits.arena(), start, end);
-                let member = at as u32;
-                self.slots.push(Slot {
-                    prefix,
-                    start,
-                    end,
-                    name: NameIn::Edits,
-                    member,
-                });
-            }
-        }
-        let text = job.document.text().as_bytes();
-        for member in job.children(object) {
-            if is_left_out(member, job.within(operations, member)) {
-                continue;
-            }
-            let node = &job.nodes[member as usize];
-            let slot = if node.has(Node::NAME_ESCAPED) {
-                let start = self.names.len();
-                let source = job.document.bytes(node.name_start, node.name_end);
-                text::unescape_into(source, &mut self.names);
-                Slot {
-                    prefix: scan::prefix(&self.names, start as u32, self.names.len() as u32),
-                    start: start as u32,
-                    end: self.names.len() as u32,
-                    name: NameIn::Names,
-                    member,
-                }
-            } else {
-                Slot {
-                    prefix: scan::prefix(text, node.name_start, node.name_end),
-                    start: node.name_start,
-                    end: node.name_end,
-                    name: NameIn::Text,
-                    member,
-                }
-            };
-            self.slots.push(slot);
-        }
-    }
-
-    fn sort(&mut self, job: &Job<'_>, base: usize) {
-        let Self { slots, names } = self;
-        let name = |slot: &Slot| match slot.name {
-            NameIn::Text => job.document.bytes(slot.start, slot.end),
-            NameIn::Names => &names[slot.start as usize..slot.end as usize],
-            NameIn::Edits => job.edits.bytes(slot.start, slot.end),
-        };
-        slots[base..]
-            .sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| name(a).cmp(name(b))));
     }
 }
 
-fn write_compact<S: Sink + ?Sized>(
-    job: &Job<'_>,
-    index: u32,
-    operations: &[Operation],
-    out: &mut S,
-) {
-    let node = &job.nodes[index as usize];
-    if operations.is_empty() && (!job.document.has_white_space() || node.has(Node::CANONICAL)) {
-        return out.write(job.document.bytes(node.start, node.end));
-    }
-    if let Some(json) = job.replacement(index, operations) {
-        return out.write(json);
-    }
-    let (open, close): (&[u8], &[u8]) = match node.kind {
-        Kind::Object => (b"{", b"}"),
-        Kind::Array => (b"[", b"]"),
-        _ => return out.write(job.document.bytes(node.start, node.end)),
-    };
-    out.write(open);
-    let mut first = true;
-    let mut separate = |out: &mut S| {
-        if !std::mem::take(&mut first) {
-            out.write(b",");
-        }
-    };
-    for child in job.children(index) {
-        let inner = job.within(operations, child);
-        if inner
-            .iter()
-            .any(|own| own.node == child && matches!(own.change, Change::Remove))
-        {
-            continue;
-        }
-        separate(out);
-        let node = &job.nodes[child as usize];
-        if node.name_start != 0 {
-            out.write(job.document.bytes(node.name_start - 1, node.name_end + 1));
-            out.write(b":");
-        }
-        write_compact(job, child, inner, out);
-    }
-    for operation in operations {
-        if let Change::Insert { start, end, .. } = operation.change
-            && operation.node == index
-        {
-            separate(out);
-            out.write(job.edits.bytes(start, end));
-        }
-    }
-    out.write(close);
+/// A document and the changes to write it with.
+///
+/// Operations stand in text order, so those on a value and on all it holds
+/// are neighbours: each value is written with the slice that concerns it.
+pub(crate) struct Job<'a> {
+    pub(crate) document: Document<'a>,
+    pub(crate) nodes: &'a [Node],
+    pub(crate) edits: &'a Edits,
 }
 
 impl<'a> Job<'a> {
-    /// The part of `operations` that concerns a value and what is inside it.
-    #[inline]
-    fn within<'o>(&self, operations: &'o [Operation], index: u32) -> &'o [Operation] {
-        if operations.is_empty() {
-            return operations;
+    fn new(document: Document<'a>, edits: &'a Edits) -> Self {
+        Self {
+            document,
+            nodes: document.nodes(),
+            edits,
         }
+    }
+
+    fn all_within(&self, index: u32) -> &'a [Operation] {
+        self.within(self.edits.operations(), index)
+    }
+
+    /// The part of `operations` that concerns a value and what is inside it.
+    pub(crate) fn within<'o>(&self, operations: &'o [Operation], index: u32) -> &'o [Operation] {
         let next = self.nodes[index as usize].next;
         let from = operations.partition_point(|operation| operation.node < index);
         let to = operations.partition_point(|operation| operation.node < next);
         &operations[from..to]
     }
 
-    fn replacement(&self, index: u32, operations: &[Operation]) -> Option<&'a [u8]> {
-        operations
+    /// Members or elements in text order, each with its part of `operations`,
+    /// which have to be those within the container.
+    pub(crate) fn children<'o>(
+        &self,
+        container: u32,
+        operations: &'o [Operation],
+    ) -> impl Iterator<Item = (u32, &'o [Operation])> + use<'a, 'o> {
+        let nodes = self.nodes;
+        let end = nodes[container as usize].next;
+        let mut at = container + 1;
+        let own = own(operations, container).len();
+        let mut operations = &operations[own..];
+        std::iter::from_fn(move || {
+            let child = (at < end).then_some(at)?;
+            at = nodes[child as usize].next;
+            let inside = operations.iter().take_while(|own| own.node < at).count();
+            let (inner, later) = operations.split_at(inside);
+            operations = later;
+            Some((child, inner))
+        })
+    }
+
+    /// What a value is replaced with.
+    pub(crate) fn replacement(&self, index: u32, operations: &[Operation]) -> Option<&'a [u8]> {
+        own(operations, index)
             .iter()
-            .take_while(|own| own.node == index)
             .find_map(|own| match own.change {
                 Change::Replace { start, end } => Some(self.edits.bytes(start, end)),
                 _ => None,
             })
     }
-
-    fn children(&self, index: u32) -> impl Iterator<Item = u32> + use<'a> {
-        let nodes = self.nodes;
-        let end = nodes[index as usize].next;
-        let mut at = index + 1;
-        std::iter::from_fn(move || {
-            let child = (at < end).then_some(at)?;
-            at = nodes[child as usize].next;
-            Some(child)
-        })
-    }
 }
 
-fn is_left_out(index: u32, operations: &[Operation]) -> bool {
-    operations
+/// The operations on a value itself: the first of those within it.
+#[inline]
+pub(crate) fn own(operations: &[Operation], index: u32) -> &[Operation] {
+    let count = operations
         .iter()
-        .take_while(|own| own.node == index)
-        .any(|own| matches!(own.change, Change::Remove | Change::Omit))
+        .take_while(|operation| operation.node == index)
+        .count();
+    &operations[..count]
 }

@@ -1,17 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+mod canonical;
+mod compact;
 mod edits;
 mod emit;
 mod error;
+mod parse;
 mod scan;
+mod sink;
 mod tape;
 mod text;
 mod value;
+mod walk;
 
 pub use edits::Edits;
-#[cfg(feature = "digest")]
-pub use emit::DigestSink;
-pub use emit::{Emitter, Sink};
+pub use emit::Emitter;
 pub use error::{Error, ErrorKind};
-pub use tape::{MAX_DEPTH, Tape};
-pub use value::{Children, Descendants, Document, Kind, Value};
+#[cfg(feature = "digest")]
+pub use sink::DigestSink;
+pub use sink::Sink;
+pub use tape::{HIGHEST_MAX_DEPTH, MAX_DEPTH, Tape};
+pub use value::{Document, Kind, Value};
+pub use walk::{Children, Descendants, DescendantsNamed};

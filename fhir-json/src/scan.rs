@@ -31,41 +31,29 @@ fn odd_string(text: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
 
 /// Offset of the first quote, backslash or control character from `at` on.
 #[inline(always)]
-fn special(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = text.get(at..at + 16) {
-        let (low, high) = chunk.split_at(8);
-        let low = special_lanes(u64::from_le_bytes(low.try_into().unwrap_or_default()));
-        if low != 0 {
-            return at + (low.trailing_zeros() / 8) as usize;
+        // Without a branch on single bytes: this compiles to vector compares,
+        // and where strings end is not predictable.
+        let mut lanes = [0; 16];
+        for (lane, &byte) in lanes.iter_mut().zip(chunk) {
+            *lane = if is_special(byte) { 0xFF } else { 0 };
         }
-        let high = special_lanes(u64::from_le_bytes(high.try_into().unwrap_or_default()));
-        if high != 0 {
-            return at + 8 + (high.trailing_zeros() / 8) as usize;
+        let lanes = u128::from_le_bytes(lanes);
+        if lanes != 0 {
+            return at + (lanes.trailing_zeros() / 8) as usize;
         }
         at += 16;
     }
-    while let Some(&byte) = text.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
+    while text.get(at).is_some_and(|&byte| !is_special(byte)) {
         at += 1;
     }
     at
 }
 
-/// Eight bytes at once: the lowest set bit is in the first byte that is a
-/// quote, a backslash or a control character. Lanes above it may lie (borrows
-/// run upwards), which is why only the lowest is used.
-#[inline]
-const fn special_lanes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    ((quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (word.wrapping_sub(ONES * 0x20) & !word))
-        & HIGH
+#[inline(always)]
+const fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// Offset after the escape whose backslash is at `at`.
@@ -93,7 +81,7 @@ fn escape(text: &[u8], at: usize) -> Result<usize, Error> {
 
 /// The first eight bytes of `text[start..end]` as a number that sorts like
 /// them, zeros standing for bytes that are not there.
-#[inline]
+#[inline(always)]
 pub(crate) fn prefix(text: &[u8], start: u32, end: u32) -> u64 {
     let (start, length) = (start as usize, (end - start) as usize);
     let word = match text.get(start..start + 8) {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::emit::Sink;
-use crate::scan::hex4;
+use crate::scan::{hex4, special};
+use crate::sink::Sink;
 
 /// The text between a string's quotes with its escapes resolved.
 pub(crate) fn unescape(source: &[u8], escaped: bool) -> Cow<'_, [u8]> {
@@ -37,16 +37,16 @@ pub(crate) fn write_canonical<S: Sink + ?Sized>(source: &[u8], out: &mut S) {
 
 /// Writes `text` as a JSON string with the shortest escapes.
 pub(crate) fn write_string<S: Sink + ?Sized>(text: &str, out: &mut S) {
+    let text = text.as_bytes();
     out.write(b"\"");
     let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            out.write(&text.as_bytes()[plain..at]);
-            write_shortest(char::from(byte), out);
-            plain = at + 1;
-        }
+    loop {
+        let at = special(text, plain);
+        out.write(&text[plain..at]);
+        let Some(&byte) = text.get(at) else { break };
+        write_shortest(char::from(byte), out);
+        plain = at + 1;
     }
-    out.write(&text.as_bytes()[plain..]);
     out.write(b"\"");
 }
 
@@ -58,22 +58,18 @@ enum Part<'a> {
 /// Walks over validated string content.
 fn each_part<'a>(source: &'a [u8], mut visit: impl FnMut(Part<'a>)) {
     let mut plain = 0;
-    let mut at = 0;
-    while at < source.len() {
-        if source[at] != b'\\' {
-            at += 1;
-            continue;
+    loop {
+        // The only special byte between the quotes of a validated string.
+        let backslash = special(source, plain);
+        if plain < backslash {
+            visit(Part::Plain(&source[plain..backslash]));
         }
-        if plain < at {
-            visit(Part::Plain(&source[plain..at]));
-        }
-        let (character, length) = decode(&source[at..]);
+        let Some(escape) = source.get(backslash..).filter(|rest| !rest.is_empty()) else {
+            return;
+        };
+        let (character, length) = decode(escape);
         visit(Part::Escape(character));
-        at += length;
-        plain = at;
-    }
-    if plain < at {
-        visit(Part::Plain(&source[plain..]));
+        plain = backslash + length;
     }
 }
 

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::scan;
 use crate::tape::{Node, Tape};
 use crate::text;
+use crate::walk::{Children, Descendants, DescendantsNamed};
 
 /// A validated text and its spans.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +23,7 @@ impl<'a> Document<'a> {
     /// The value that the text is.
     #[must_use]
     pub const fn root(self) -> Value<'a> {
-        Value {
-            document: self,
-            index: 0,
-        }
+        Value::new(self, 0)
     }
 
     /// The text as it was given.
@@ -83,6 +82,11 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     #[inline]
+    pub(crate) const fn new(document: Document<'a>, index: u32) -> Self {
+        Self { document, index }
+    }
+
+    #[inline]
     pub(crate) fn node(self) -> &'a Node {
         &self.document.nodes()[self.index as usize]
     }
@@ -130,6 +134,7 @@ impl<'a> Value<'a> {
 
     /// A string's text, escapes resolved; it is borrowed where there are none.
     #[must_use]
+    #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         let node = self.node();
         if node.kind != Kind::String {
@@ -139,9 +144,7 @@ impl<'a> Value<'a> {
         if !node.has(Node::ESCAPED) {
             return Some(Cow::Borrowed(inner));
         }
-        let text = text::unescape(inner.as_bytes(), true).into_owned();
-        // Escapes of validated text resolve to characters, so this can't fail.
-        Some(Cow::Owned(String::from_utf8(text).unwrap_or_default()))
+        Some(unescaped(inner))
     }
 
     /// Whether this is a string with exactly this text.
@@ -165,6 +168,7 @@ impl<'a> Value<'a> {
     /// The name of the member that has this value; `None` for array elements
     /// and the root.
     #[must_use]
+    #[inline]
     pub fn name(self) -> Option<Cow<'a, str>> {
         let node = self.node();
         if node.name_start == 0 {
@@ -174,8 +178,7 @@ impl<'a> Value<'a> {
         if !node.has(Node::NAME_ESCAPED) {
             return Some(Cow::Borrowed(source));
         }
-        let name = text::unescape(source.as_bytes(), true).into_owned();
-        Some(Cow::Owned(String::from_utf8(name).unwrap_or_default()))
+        Some(unescaped(source))
     }
 
     /// Whether this is the value of a member of exactly this name.
@@ -185,13 +188,15 @@ impl<'a> Value<'a> {
     #[inline(always)]
     pub fn is_named(self, name: &str) -> bool {
         let node = self.node();
-        let (start, end) = (node.name_start, node.name_end);
         if node.has(Node::NAME_ESCAPED) {
             return self.is_named_escaped(name);
         }
-        (end - start) as usize == name.len()
+        let (start, end) = (node.name_start, node.name_end);
+        let length = name.len() as u32;
+        end - start == length
+            && node.name_prefix == scan::prefix(name.as_bytes(), 0, length)
             && start != 0
-            && self.document.bytes(start, end) == name.as_bytes()
+            && (length <= 8 || self.document.bytes(start, end) == name.as_bytes())
     }
 
     /// Whether this is the value of the member `_name`, where FHIR JSON keeps
@@ -245,47 +250,23 @@ impl<'a> Value<'a> {
         if self.kind() == Kind::Array {
             return self.elements();
         }
-        Children {
-            document: self.document,
-            index: self.index,
-            end: self.node().next,
-        }
+        Children::new(self.document, self.index, self.node().next)
     }
 
     /// This value and everything inside it, in text order.
     #[must_use]
     pub fn descendants(self) -> Descendants<'a> {
-        Descendants {
-            document: self.document,
-            index: self.index,
-            end: self.node().next,
-        }
+        Descendants::new(self)
     }
 
     /// This value and everything inside it that is the value of a member with
     /// one of these names, in text order.
-    pub fn descendants_named<const N: usize>(self, names: [&str; N]) -> impl Iterator<Item = Self> {
-        let first = self.index as usize;
-        let inside = &self.document.nodes()[first..self.node().next as usize];
-        let lengths = names.map(|name| name.len() as u32);
-        inside
-            .iter()
-            .zip(self.index..)
-            .filter_map(move |(node, index)| {
-                // Lengths tell nearly all names apart without reading any.
-                let length = node.name_end - node.name_start;
-                if !lengths.contains(&length) && !node.has(Node::NAME_ESCAPED) {
-                    return None;
-                }
-                let value = Self {
-                    document: self.document,
-                    index,
-                };
-                names
-                    .iter()
-                    .any(|name| value.is_named(name))
-                    .then_some(value)
-            })
+    #[must_use]
+    pub fn descendants_named<const N: usize>(
+        self,
+        names: [&str; N],
+    ) -> DescendantsNamed<'a, '_, N> {
+        DescendantsNamed::new(self, names)
     }
 
     /// The value at a JSON Pointer (RFC 6901), such as `/identifier/0/value`.
@@ -313,60 +294,13 @@ impl<'a> Value<'a> {
         } else {
             self.index + 1
         };
-        Children {
-            document: self.document,
-            index: self.index + 1,
-            end,
-        }
+        Children::new(self.document, self.index + 1, end)
     }
 }
 
-/// Members of an object or elements of an array.
-#[derive(Clone, Debug)]
-pub struct Children<'a> {
-    document: Document<'a>,
-    index: u32,
-    end: u32,
-}
-
-impl<'a> Iterator for Children<'a> {
-    type Item = Value<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Value<'a>> {
-        if self.index >= self.end {
-            return None;
-        }
-        let value = Value {
-            document: self.document,
-            index: self.index,
-        };
-        self.index = value.node().next;
-        Some(value)
-    }
-}
-
-/// A value and everything inside it.
-#[derive(Clone, Debug)]
-pub struct Descendants<'a> {
-    document: Document<'a>,
-    index: u32,
-    end: u32,
-}
-
-impl<'a> Iterator for Descendants<'a> {
-    type Item = Value<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Value<'a>> {
-        if self.index >= self.end {
-            return None;
-        }
-        let value = Value {
-            document: self.document,
-            index: self.index,
-        };
-        self.index += 1;
-        Some(value)
-    }
+#[cold]
+fn unescaped(source: &str) -> Cow<'_, str> {
+    let text = text::unescape(source.as_bytes(), true).into_owned();
+    // Escapes of validated text resolve to characters, so this can't fail.
+    Cow::Owned(String::from_utf8(text).unwrap_or_default())
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use fhir_json::{MAX_DEPTH, Tape, Value};
 
-use crate::normalizer::{Done, Normalized, Normalizer, head};
+use crate::head::{Head, head};
+use crate::normalizer::{Done, Normalized, Normalizer};
 use crate::reference::{Form, form};
 use crate::rejected::{Reason, Rejected};
 use crate::required::type_name;
@@ -110,16 +111,17 @@ impl Normalizer {
     fn content(&mut self, tape: &mut Tape, text: &[u8]) -> Result<Content, Rejected> {
         let document = tape.parse_nested(text, MAX_DEPTH + LEVELS_ABOVE_RESOURCE)?;
         let root = document.root();
-        if let Some(entries) = entries(root, &self.settings.bases)? {
+        let head = head(root)?;
+        if let Some(entries) = entries(root, &head, &self.settings.bases) {
             return Ok(Content::Bundle(entries));
         }
         if document.depth() > MAX_DEPTH {
             let detail = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Rejected::new(Reason::TooDeep, detail));
         }
-        match self.process(root, None, &Links::default()) {
+        match self.process(root, &head, None, &Links::default()) {
             Ok(done) => Ok(Content::Resource(done)),
-            Err(rejected) => Err(rejected.of_type(type_of(root))),
+            Err(rejected) => Err(rejected.of_type(Some(type_name(head.type_index)))),
         }
     }
 
@@ -189,15 +191,15 @@ enum Content {
 
 /// The entries of a Bundle that is taken apart, in the order to be stored;
 /// `None` for every other resource.
-fn entries(root: Value<'_>, bases: &[String]) -> Result<Option<Vec<Entry>>, Rejected> {
-    if type_name(head(root)?.type_index) != "Bundle" {
-        return Ok(None);
+fn entries(root: Value<'_>, head: &Head<'_>, bases: &[String]) -> Option<Vec<Entry>> {
+    if type_name(head.type_index) != "Bundle" {
+        return None;
     }
     let bundle_type = root.get("type").and_then(Value::as_str).unwrap_or_default();
     let reversed = match &*bundle_type {
         "transaction" | "batch" | "collection" | "searchset" => false,
         "history" => true,
-        _ => return Ok(None),
+        _ => return None,
     };
     let transacts = matches!(&*bundle_type, "transaction" | "batch");
     let array = root.get("entry");
@@ -210,7 +212,7 @@ fn entries(root: Value<'_>, bases: &[String]) -> Result<Option<Vec<Entry>>, Reje
     if reversed {
         entries.reverse();
     }
-    Ok(Some(entries))
+    Some(entries)
 }
 
 fn read_entry(index: usize, entry: Value<'_>, transacts: bool, bases: &[String]) -> Entry {

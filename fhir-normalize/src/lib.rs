@@ -1,20 +1,27 @@
 #![doc = include_str!("../README.md")]
 
 mod bundle;
+mod head;
 mod ids;
+mod mrn;
+mod new_ids;
 mod normalizer;
+mod output;
 mod reference;
 mod rejected;
 mod remediate;
 mod required;
+mod rewrite;
 mod settings;
 
 pub use bundle::{Deletion, Record, Visit};
 pub use ids::{IdHasher, is_legal_id};
-pub use normalizer::{Identifier, Normalized, Normalizer, Rewritten};
+pub use normalizer::{Normalized, Normalizer};
+pub use output::Identifier;
 pub use reference::Conditional;
 pub use rejected::{Reason, Rejected};
 pub use remediate::Remediation;
+pub use rewrite::Rewritten;
 pub use settings::{IdKey, IdMode, Settings};
 
 /// The R4 resource type of this name, if there is one, as a name that lives

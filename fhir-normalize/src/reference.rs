@@ -59,7 +59,7 @@ pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
     let Some(path) = rest.strip_prefix('/') else {
         return Form::Other;
     };
-    let id = match path.find('/') {
+    let id = match memchr::memchr(b'/', path.as_bytes()) {
         Some(_) => path.find("/_history/").map_or(path, |end| &path[..end]),
         None => path,
     };
@@ -75,12 +75,14 @@ pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
 }
 
 fn relative<'a>(text: &'a str, bases: &[String]) -> &'a str {
+    // One base may be the beginning of another: the longest counts.
     bases
         .iter()
-        .find_map(|base| {
+        .filter_map(|base| {
             text.strip_prefix(base.trim_end_matches('/'))?
                 .strip_prefix('/')
         })
+        .min_by_key(|relative| relative.len())
         .unwrap_or(text)
 }
 

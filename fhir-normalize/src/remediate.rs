@@ -18,6 +18,7 @@ pub struct Remediation {
 
 const UNKNOWN_CONCEPT: &str = r#"{"coding":[{"code":"unknown","display":"Unknown","system":"http://terminology.hl7.org/CodeSystem/data-absent-reason"}]}"#;
 const UNKNOWN_CODE: &str = r#""unknown""#;
+const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 const ABSENT: &str = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]}"#;
 
 /// Adds to `edits` what `rules` require of `object` and it lacks, and to
@@ -45,22 +46,29 @@ struct Pass<'e> {
 
 impl Pass<'_> {
     fn object(&mut self, object: Value<'_>, rules: &'static [Rule]) -> Result<(), Rejected> {
-        for rule in rules {
-            match find(object, rule) {
-                Some(element) => self.children(element, rule)?,
-                None => self.fill(object, rule)?,
+        let mut present = 0_u64;
+        for member in object.members().filter(is_present) {
+            let name = member.name().unwrap_or_default();
+            if let Some(rule) = rules.iter().position(|rule| is_satisfied(rule, &name)) {
+                present |= 1 << rule;
+            }
+        }
+        for (at, rule) in rules.iter().enumerate() {
+            if present & 1 << at == 0 {
+                self.fill(object, rule)?;
+            } else if !rule.children.is_empty()
+                && let Some(element) = find(object, rule)
+            {
+                self.children(element, rule)?;
             }
         }
         Ok(())
     }
 
     fn children(&mut self, element: Value<'_>, rule: &'static Rule) -> Result<(), Rejected> {
-        if rule.children.is_empty() {
-            return Ok(());
-        }
         let array = element.kind() == Kind::Array;
         for (index, object) in element.elements_or_self().enumerate() {
-            if object.kind() == Kind::Object && !object.is_empty() {
+            if object.kind() == Kind::Object && !object.is_empty() && !is_marked_absent(object) {
                 self.trail.push((rule.name, array.then_some(index)));
                 self.object(object, rule.children)?;
                 self.trail.pop();
@@ -80,7 +88,7 @@ impl Pass<'_> {
             Fill::UnknownCode => (UNKNOWN_CODE, "unknown-code"),
             Fill::Primitive | Fill::Complex => (ABSENT, "data-absent-reason"),
         };
-        for member in object.members().filter(|member| stands_for(*member, rule)) {
+        for member in object.members().filter(|member| is_element(*member, rule)) {
             self.edits.remove(member);
         }
         let array = format!("[{json}]");
@@ -119,26 +127,59 @@ impl Pass<'_> {
     }
 }
 
+/// Whether an object is nothing but the mark of a missing element: what it
+/// lacks is missing with it, and what was mended once is not mended again.
+fn is_marked_absent(object: Value<'_>) -> bool {
+    let mut members = object.members();
+    let (Some(extension), None) = (members.next(), members.next()) else {
+        return false;
+    };
+    extension.is_named("extension")
+        && extension
+            .elements_or_self()
+            .filter_map(|extension| extension.get("url"))
+            .any(|url| url.is_str(DATA_ABSENT_REASON))
+}
+
 /// The member by which an element is present.
 fn find<'a>(object: Value<'a>, rule: &Rule) -> Option<Value<'a>> {
     object
         .members()
-        .find(|member| stands_for(*member, rule) && !member.is_null() && !member.is_empty())
+        .find(|member| is_element(*member, rule) && is_present(member))
+}
+
+/// Whether a member is more than a placeholder.
+#[inline]
+fn is_present(member: &Value<'_>) -> bool {
+    !member.is_null() && !member.is_empty()
 }
 
 /// Whether a member is the element of a rule, in any of its names.
-fn stands_for(member: Value<'_>, rule: &Rule) -> bool {
-    if rule.choice.is_empty() {
-        let primitive = matches!(rule.fill, Fill::Primitive | Fill::UnknownCode);
-        return is(member, rule.name, primitive);
-    }
-    rule.choice
-        .iter()
-        .any(|choice| is(member, choice.name, choice.primitive))
+fn is_element(member: Value<'_>, rule: &Rule) -> bool {
+    member.name().is_some_and(|name| is_satisfied(rule, &name))
 }
 
-/// Whether a member is an element of this name, or its `_` half.
+/// Whether the element of a rule has this name, or its `_` half.
 #[inline]
-fn is(member: Value<'_>, name: &str, primitive: bool) -> bool {
-    member.is_named(name) || primitive && member.is_extension_of(name)
+fn is_satisfied(rule: &Rule, name: &str) -> bool {
+    if !rule.choice.is_empty() {
+        return is_choice(rule, name);
+    }
+    if name.len() == rule.name.len() {
+        return name == rule.name;
+    }
+    let primitive = matches!(rule.fill, Fill::Primitive | Fill::UnknownCode);
+    primitive && is_half(name, rule.name)
+}
+
+fn is_choice(rule: &Rule, name: &str) -> bool {
+    rule.choice
+        .iter()
+        .any(|choice| name == choice.name || choice.primitive && is_half(name, choice.name))
+}
+
+/// Whether `half` is the member with id and extensions of a primitive.
+#[inline]
+fn is_half(half: &str, name: &str) -> bool {
+    half.len() == name.len() + 1 && half.strip_prefix('_') == Some(name)
 }

@@ -22,7 +22,11 @@ const FORBIDDEN_IN_LIBRARIES: &[&str] = &[
 ];
 
 /// Exceptions: file, call, reason.
-const ALLOWED_IN_LIBRARIES: &[(&str, &str, &str)] = &[];
+const ALLOWED_IN_LIBRARIES: &[(&str, &str, &str)] = &[(
+    "ingest-pipeline/src/clock.rs",
+    "SystemTime::now",
+    "the clock that callers hand in",
+)];
 
 /// Marks of unfinished work. Written in two halves, for this file is checked as well.
 const LEFTOVERS: &[&str] = &[

@@ -142,9 +142,9 @@ fn too_deep_at_the_bracket_beyond_the_limit() {
 
 #[cfg(target_pointer_width = "64")]
 #[test]
-#[ignore = "reads 4 GiB of zeroed memory"]
 fn too_long_at_the_start() {
     let mut tape = Tape::new();
+    // Zeroed memory that nobody reads is never really there.
     let error = tape.parse(&vec![0; 1 << 32]).unwrap_err();
     assert_eq!((error.kind(), error.offset()), (TooLong, 0));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fhir_json::{Edits, Emitter, ErrorKind, MAX_DEPTH, Tape};
+use fhir_json::{Edits, Emitter, ErrorKind, HIGHEST_MAX_DEPTH, MAX_DEPTH, Tape};
 
 const MANY: usize = 100_000;
 
@@ -86,16 +86,20 @@ fn endless_nesting_is_refused_at_the_limit() {
 }
 
 #[test]
-fn parsing_does_not_recurse() {
-    let text = "[".repeat(MANY) + &"]".repeat(MANY);
+fn the_deepest_document_there_can_be_is_written_without_exhausting_the_stack() {
+    let text = |depth| "[ ".repeat(depth) + &"]".repeat(depth);
     let mut tape = Tape::new();
-    let document = tape.parse_nested(text.as_bytes(), MANY).unwrap();
-    assert_eq!(document.root().descendants().count(), MANY);
-    let error = tape.parse_nested(text.as_bytes(), MANY - 1).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.offset()),
-        (ErrorKind::TooDeep, MANY - 1)
-    );
+    let deepest = text(HIGHEST_MAX_DEPTH);
+    let document = tape.parse_nested(deepest.as_bytes(), usize::MAX).unwrap();
+    assert_eq!(document.depth(), HIGHEST_MAX_DEPTH);
+    let compact = deepest.replace(' ', "");
+    let (mut written, mut canonical) = (Vec::new(), Vec::new());
+    Edits::new().apply(document, &mut written);
+    Emitter::new().canonical(document.root(), &Edits::new(), &mut canonical);
+    assert!(written == compact.as_bytes() && canonical == compact.as_bytes());
+    let deeper = text(HIGHEST_MAX_DEPTH + 1);
+    let error = tape.parse_nested(deeper.as_bytes(), MANY).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooDeep);
 }
 
 #[test]

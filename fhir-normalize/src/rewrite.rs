@@ -1,0 +1,159 @@
+//! References to where their targets will be.
+
+use fhir_json::Value;
+
+use crate::bundle::Links;
+use crate::head::head;
+use crate::normalizer::Normalizer;
+use crate::output::{Identifier, text};
+use crate::reference::{Conditional, Form, form};
+use crate::rejected::Rejected;
+
+/// A stored resource whose references were resolved later.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewritten<'a> {
+    /// The resource as it is to be stored now.
+    pub body: &'a str,
+    /// Its content hash.
+    pub content_hash: [u8; 32],
+    /// Whether anything changed.
+    pub changed: bool,
+    /// Conditional references that stayed as they are.
+    pub unresolved: usize,
+    /// The resource's own identifiers that have a value.
+    pub identifiers: &'a [Identifier],
+}
+
+impl Normalizer {
+    /// Resolves the references of a stored resource that could not be
+    /// resolved when it was normalized: conditional ones by `find`, which
+    /// gives the id of the one match, and patients noted as known by their
+    /// medical record number since.
+    ///
+    /// # Errors
+    /// Where `body` is not the body of a [`Normalized`](crate::Normalized).
+    pub fn rewrite(
+        &mut self,
+        body: &[u8],
+        mut find: impl FnMut(&Conditional<'_>) -> Option<String>,
+    ) -> Result<Rewritten<'_>, Rejected> {
+        let root = self.tape.parse(body)?.root();
+        let head = head(root)?;
+        self.edits.clear();
+        head.omit(&mut self.edits);
+        let mut unresolved = 0;
+        for value in root.descendants_named(["reference"]) {
+            let Some(reference) = value.as_str() else {
+                continue;
+            };
+            match form(&reference, &self.settings.bases) {
+                Form::Conditional(conditional) => match find(&conditional) {
+                    Some(id) => {
+                        let reference = format!("{}/{id}", conditional.resource_type);
+                        self.edits.replace_with_str(value, &reference);
+                    }
+                    None => unresolved += 1,
+                },
+                // All other ids are new ones already.
+                Form::Local {
+                    resource_type: "Patient",
+                    id,
+                    ..
+                } if self.ids.keeps(id) => {
+                    if let Some(id) = self.ids.replacing_mrn("Patient", id) {
+                        self.edits.replace_with_str(value, &format!("Patient/{id}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.output.collect_identifiers(&head);
+        let changed = !self.edits.is_empty();
+        let content_hash = self.output.write(root, &self.edits, &mut self.emitter);
+        Ok(Rewritten {
+            body: text(&self.output.body),
+            content_hash,
+            changed,
+            unresolved,
+            identifiers: self.output.identifiers.items(),
+        })
+    }
+
+    /// Plans the change of every reference; tells whether conditional ones
+    /// are left.
+    pub(crate) fn rewrite_references(&mut self, root: Value<'_>, links: &Links) -> bool {
+        self.output.patients.clear();
+        let mut conditional = false;
+        for value in root.descendants_named(["reference", "url"]) {
+            let Some(reference) = value.as_str() else {
+                continue;
+            };
+            let is_url = value.is_named("url");
+            match form(&reference, &self.settings.bases) {
+                Form::Local {
+                    resource_type,
+                    id,
+                    plain,
+                } if !is_url || resource_type == "Binary" && is_in_attachment(root, value) => {
+                    self.rewrite_local(value, resource_type, id, plain);
+                }
+                Form::Uuid if !is_url => {
+                    if let Some(target) = links.get(&reference) {
+                        self.edits.replace_with_str(value, target);
+                    }
+                }
+                Form::Conditional(_) if !is_url => conditional = true,
+                _ => {}
+            }
+        }
+        conditional
+    }
+
+    fn rewrite_local(
+        &mut self,
+        value: Value<'_>,
+        resource_type: &'static str,
+        source_id: &str,
+        plain: bool,
+    ) {
+        let new = self.ids.replacing(resource_type, source_id);
+        if new.is_none() && resource_type == "Patient" {
+            self.output.add_patient(source_id);
+        }
+        if new.is_none() && plain {
+            return;
+        }
+        self.reference.clear();
+        self.reference.push_str(resource_type);
+        self.reference.push('/');
+        self.reference.push_str(new.unwrap_or(source_id));
+        self.edits.replace_with_str(value, &self.reference);
+    }
+}
+
+/// Whether a `url` is that of an Attachment, by the names that R4 gives to
+/// elements of this type. Extensions, links and requests have a `url` as well.
+fn is_in_attachment(root: Value<'_>, url: Value<'_>) -> bool {
+    const NAMES: [&str; 7] = [
+        "attachment",
+        "content",
+        "document",
+        "form",
+        "image",
+        "photo",
+        "presentedForm",
+    ];
+    let place = url.span();
+    let mut element = None;
+    let mut outer = root;
+    while let Some(inner) = outer
+        .members()
+        .chain(outer.elements())
+        .find(|inner| inner.span().contains(&place.start))
+        .filter(|inner| inner.span() != place)
+    {
+        element = inner.name().or(element);
+        outer = inner;
+    }
+    element.is_some_and(|name| NAMES.contains(&&*name) || name.ends_with("Attachment"))
+}
