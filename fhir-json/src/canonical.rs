@@ -1,7 +1,6 @@
 //! Canonical form.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 use crate::edits::{Change, Operation};
 use crate::emit::{Job, own};
@@ -12,15 +11,13 @@ use crate::text;
 use crate::value::Kind;
 
 /// A member that waits to be written in order.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    /// The first eight bytes of the unescaped name, most significant first:
-    /// it decides nearly every comparison.
-    prefix: u64,
-    /// The member's node, or the index of the operation that adds it.
-    member: u32,
-    state: State,
-}
+///
+/// One number, so that it is sorted without going through memory in parts.
+/// From its upper end: the first eight bytes of the unescaped name, which
+/// decide nearly every comparison; the member's node, or the index of the
+/// operation that adds it; the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot(u128);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -32,6 +29,33 @@ enum State {
     Edited,
     /// Not in the text.
     Added,
+}
+
+impl Slot {
+    #[inline]
+    const fn new(prefix: u64, member: u32, state: State) -> Self {
+        Self((prefix as u128) << 64 | (member as u128) << 8 | state as u128)
+    }
+
+    #[inline]
+    const fn prefix(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
+    #[inline]
+    const fn member(self) -> u32 {
+        (self.0 >> 8) as u32
+    }
+
+    #[inline]
+    const fn state(self) -> State {
+        match self.0 as u8 {
+            0 => State::Ready,
+            1 => State::Rewritten,
+            2 => State::Edited,
+            _ => State::Added,
+        }
+    }
 }
 
 /// Writes a value with the `operations` within it; `slots` beyond those it
@@ -51,6 +75,9 @@ pub(crate) fn write_canonical<S: Sink + ?Sized>(
         return out.write(json);
     }
     match node.kind {
+        Kind::Object if operations.is_empty() && node.has(Node::SORTED) => {
+            write_in_order(job, index, slots, out);
+        }
         Kind::Object => write_object(job, index, operations, slots, out),
         Kind::Array => write_array(job, index, operations, slots, out),
         Kind::String => {
@@ -67,16 +94,41 @@ fn write_array<S: Sink + ?Sized>(
     slots: &mut Vec<Slot>,
     out: &mut S,
 ) {
-    let mut separator: &[u8] = b"[";
+    out.write(b"[");
+    let mut first = true;
     for (element, inner) in job.children(array, operations) {
         if is_left_out(element, inner) {
             continue;
         }
-        out.write(separator);
-        separator = b",";
+        if !first {
+            out.write(b",");
+        }
+        first = false;
         write_canonical(job, element, inner, slots, out);
     }
-    out.write(if separator == b"[" { b"[]" } else { b"]" });
+    out.write(b"]");
+}
+
+/// Writes an object without operations whose members are sorted.
+fn write_in_order<S: Sink + ?Sized>(
+    job: &Job<'_>,
+    object: u32,
+    slots: &mut Vec<Slot>,
+    out: &mut S,
+) {
+    let end = job.nodes[object as usize].next;
+    out.write(b"{");
+    let mut member = object + 1;
+    while member < end {
+        if member > object + 1 {
+            out.write(b",");
+        }
+        let node = &job.nodes[member as usize];
+        write_name(job, node, out);
+        write_canonical(job, member, &[], slots, out);
+        member = node.next;
+    }
+    out.write(b"}");
 }
 
 fn write_object<S: Sink + ?Sized>(
@@ -89,23 +141,25 @@ fn write_object<S: Sink + ?Sized>(
     let base = slots.len();
     collect(job, object, operations, slots);
     sort(job, operations, &mut slots[base..]);
-    let mut separator: &[u8] = b"{";
+    out.write(b"{");
     let mut at = base;
-    while let Some(&Slot { member, state, .. }) = slots.get(at) {
+    while let Some(&slot) = slots.get(at) {
+        let member = slot.member();
+        if at > base {
+            out.write(b",");
+        }
         at += 1;
-        out.write(separator);
-        separator = b",";
-        match state {
+        match slot.state() {
             State::Ready => {
                 let first = &job.nodes[member as usize];
                 let mut last = first;
                 // Neighbours in the text that stay neighbours are one copy.
                 while let Some(slot) = slots.get(at)
-                    && slot.state == State::Ready
-                    && slot.member == last.next
-                    && job.nodes[slot.member as usize].name_start == last.end + 2
+                    && slot.state() == State::Ready
+                    && slot.member() == last.next
+                    && job.nodes[last.next as usize].name_start == last.end + 2
                 {
-                    last = &job.nodes[slot.member as usize];
+                    last = &job.nodes[last.next as usize];
                     at += 1;
                 }
                 out.write(job.document.bytes(first.name_start - 1, last.end));
@@ -125,7 +179,7 @@ fn write_object<S: Sink + ?Sized>(
             }
         }
     }
-    out.write(if separator == b"{" { b"{}" } else { b"}" });
+    out.write(b"}");
     slots.truncate(base);
 }
 
@@ -133,11 +187,8 @@ fn write_object<S: Sink + ?Sized>(
 fn collect(job: &Job<'_>, object: u32, operations: &[Operation], slots: &mut Vec<Slot>) {
     for (operation, at) in own(operations, object).iter().zip(0..) {
         if let Change::Insert { name, start, .. } = operation.change {
-            slots.push(Slot {
-                prefix: scan::prefix(job.edits.arena(), name, start),
-                member: at,
-                state: State::Added,
-            });
+            let prefix = scan::prefix(job.edits.arena(), name, start);
+            slots.push(Slot::new(prefix, at, State::Added));
         }
     }
     for (member, inner) in job.children(object, operations) {
@@ -158,32 +209,33 @@ fn collect(job: &Job<'_>, object: u32, operations: &[Operation], slots: &mut Vec
         } else {
             node.name_prefix
         };
-        slots.push(Slot {
-            prefix,
-            member,
-            state,
-        });
+        slots.push(Slot::new(prefix, member, state));
     }
 }
 
 /// Sorts members by name. Names differ, so this has one result.
 fn sort(job: &Job<'_>, operations: &[Operation], slots: &mut [Slot]) {
-    slots.sort_unstable_by(|a, b| match a.prefix.cmp(&b.prefix) {
-        Ordering::Equal => compare_names(job, operations, a, b),
-        decided => decided,
-    });
+    slots.sort_unstable();
+    if slots
+        .windows(2)
+        .any(|pair| pair[0].prefix() == pair[1].prefix())
+    {
+        sort_by_names(job, operations, slots);
+    }
 }
 
 #[cold]
-fn compare_names(job: &Job<'_>, operations: &[Operation], a: &Slot, b: &Slot) -> Ordering {
-    let name = |slot: &Slot| match slot.state {
-        State::Added => match operations[slot.member as usize].change {
+fn sort_by_names(job: &Job<'_>, operations: &[Operation], slots: &mut [Slot]) {
+    let name = |slot: Slot| match (slot.state(), slot.member()) {
+        (State::Added, at) => match operations[at as usize].change {
             Change::Insert { name, start, .. } => Cow::Borrowed(job.edits.bytes(name, start)),
             _ => Cow::default(),
         },
-        _ => unescaped_name(job, &job.nodes[slot.member as usize]),
+        (_, member) => unescaped_name(job, &job.nodes[member as usize]),
     };
-    name(a).cmp(&name(b))
+    for equal in slots.chunk_by_mut(|a, b| a.prefix() == b.prefix()) {
+        equal.sort_unstable_by(|&a, &b| name(a).cmp(&name(b)));
+    }
 }
 
 fn unescaped_name<'a>(job: &Job<'a>, node: &Node) -> Cow<'a, [u8]> {
@@ -193,11 +245,10 @@ fn unescaped_name<'a>(job: &Job<'a>, node: &Node) -> Cow<'a, [u8]> {
 
 /// Writes a name in canonical form and the colon.
 fn write_name<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, out: &mut S) {
-    if node.has(Node::NAME_ESCAPED) {
-        text::write_canonical(job.document.bytes(node.name_start, node.name_end), out);
-    } else {
-        out.write(job.document.bytes(node.name_start - 1, node.name_end + 1));
+    if node.has(Node::JOINED) {
+        return out.write(job.document.bytes(node.name_start - 1, node.name_end + 2));
     }
+    text::write_canonical(job.document.bytes(node.name_start, node.name_end), out);
     out.write(b":");
 }
 

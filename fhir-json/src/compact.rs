@@ -28,6 +28,7 @@ fn keeps_neighbours(operation: &Operation) -> bool {
 
 /// Copies everything between replaced values.
 fn splice<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, operations: &[Operation], out: &mut S) {
+    let text = job.document.text();
     let mut from = node.start;
     for operation in operations {
         let replaced = &job.nodes[operation.node as usize];
@@ -35,12 +36,12 @@ fn splice<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, operations: &[Operation]
         if let Change::Replace { start, end } = operation.change
             && replaced.start >= from
         {
-            out.write(job.document.bytes(from, replaced.start));
+            out.write_str(&text[from as usize..replaced.start as usize]);
             out.write(job.edits.bytes(start, end));
             from = replaced.end;
         }
     }
-    out.write(job.document.bytes(from, node.end));
+    out.write_str(&text[from as usize..node.end as usize]);
 }
 
 fn write_rebuilt<S: Sink + ?Sized>(

@@ -28,14 +28,16 @@ pub(crate) fn parse(text: &[u8], max_depth: usize, tape: &mut Tape) -> Result<()
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     node: u32,
-    members: u32,
     /// One bit for each hash of a member name seen: a clear bit proves that
     /// a name is new without looking at the others.
     seen: u64,
     /// The last name's first bytes, see [`scan::prefix`].
     last: u64,
     inside: Inside,
+    /// Every value so far is canonical.
     canonical: bool,
+    /// Every name so far is without escape and sorts after the one before.
+    sorted: bool,
     /// Names are compared all at once when the object closes.
     compare_late: bool,
 }
@@ -51,11 +53,11 @@ impl Frame {
     const fn new(node: u32, inside: Inside) -> Self {
         Self {
             node,
-            members: 0,
             seen: 0,
             last: 0,
             inside,
             canonical: true,
+            sorted: true,
             compare_late: false,
         }
     }
@@ -200,20 +202,21 @@ impl Builder<'_> {
     /// Proves that a name is new in its object, or leaves it to the close.
     #[inline(always)]
     fn new_name(&mut self, name: Name) -> Result<(), Error> {
-        let prefix = name.prefix;
-        let bit = 1 << hash(prefix, name.end - name.start);
+        let bit = 1 << hash(name.prefix, name.end - name.start);
         let frame = self.frame();
         // Equal beginnings may well be in order, but to find out is not worth
         // it: the flag only says that sorting can be spared.
-        frame.canonical &= name.flags == 0 && (frame.last < prefix || frame.members == 0);
-        frame.last = prefix;
-        frame.members += 1;
-        frame.compare_late |= name.flags != 0 || frame.members > PAIRWISE;
+        frame.sorted &= frame.last < name.prefix;
+        frame.last = name.prefix;
         let collides = frame.seen & bit != 0;
         frame.seen |= bit;
-        if collides && !frame.compare_late {
+        if name.flags != 0 {
+            frame.sorted = false;
+            frame.compare_late = true;
+        } else if collides && !frame.compare_late {
             let first = frame.node + 1;
-            return compare_pairwise(self.text, &self.tape.nodes, first, name);
+            let compared = compare_pairwise(self.text, &self.tape.nodes, first, name)?;
+            self.frame().compare_late = compared == PAIRWISE;
         }
         Ok(())
     }
@@ -294,7 +297,10 @@ impl Builder<'_> {
         let spaced = self
             .last_space
             .is_some_and(|space| space > node.start as usize);
-        if !frame.canonical || spaced {
+        if frame.sorted {
+            node.flags |= Node::SORTED;
+        }
+        if !frame.canonical || !frame.sorted || spaced {
             node.flags &= !Node::CANONICAL;
             self.frame().canonical = false;
         }
@@ -311,21 +317,24 @@ fn unexpected(text: &[u8], at: usize) -> Error {
     }
 }
 
-/// Compares a name with all others of its object, the members of which begin
-/// at node `first`.
+/// Compares a name with others of its object, the members of which begin at
+/// node `first`; gives the number of these, [`PAIRWISE`] at most.
 #[cold]
 #[inline(never)]
-fn compare_pairwise(text: &[u8], nodes: &[Node], first: u32, name: Name) -> Result<(), Error> {
+fn compare_pairwise(text: &[u8], nodes: &[Node], first: u32, name: Name) -> Result<u32, Error> {
     let bytes = &text[name.start as usize..name.end as usize];
     let mut index = first as usize;
-    while let Some(node) = nodes.get(index) {
+    for compared in 0..PAIRWISE {
+        let Some(node) = nodes.get(index) else {
+            return Ok(compared);
+        };
         if &text[node.name_start as usize..node.name_end as usize] == bytes {
             let at = name.start as usize - 1;
             return Err(Error::new(ErrorKind::DuplicateName, at));
         }
         index = node.next as usize;
     }
-    Ok(())
+    Ok(PAIRWISE)
 }
 
 /// Finds a duplicate among all names of an object, the last container, by

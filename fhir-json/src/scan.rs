@@ -32,28 +32,34 @@ fn odd_string(text: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
 /// Offset of the first quote, backslash or control character from `at` on.
 #[inline(always)]
 pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = text.get(at..at + 16) {
-        // Without a branch on single bytes: this compiles to vector compares,
-        // and where strings end is not predictable.
-        let mut lanes = [0; 16];
-        for (lane, &byte) in lanes.iter_mut().zip(chunk) {
-            *lane = if is_special(byte) { 0xFF } else { 0 };
-        }
-        let lanes = u128::from_le_bytes(lanes);
+    while let Some(word) = text.get(at..at + 8) {
+        let lanes = special_lanes(u64::from_le_bytes(word.try_into().unwrap_or_default()));
         if lanes != 0 {
             return at + (lanes.trailing_zeros() / 8) as usize;
         }
-        at += 16;
+        at += 8;
     }
-    while text.get(at).is_some_and(|&byte| !is_special(byte)) {
+    while let Some(&byte) = text.get(at) {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
         at += 1;
     }
     at
 }
 
+/// Eight bytes at once: the lowest set bit is in the first byte that is a
+/// quote, a backslash or a control character. Lanes above it may lie (borrows
+/// run upwards), which is why only the lowest is used.
 #[inline(always)]
-const fn is_special(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+const fn special_lanes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    (quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word.wrapping_sub(ONES * 0x20))
+        & !word
+        & HIGH
 }
 
 /// Offset after the escape whose backslash is at `at`.

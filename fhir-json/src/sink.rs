@@ -2,8 +2,24 @@
 
 /// Where text is written to.
 pub trait Sink {
-    /// Takes the next bytes.
+    /// Takes the next bytes, which are UTF-8.
     fn write(&mut self, bytes: &[u8]);
+
+    /// Takes the next characters.
+    fn write_str(&mut self, text: &str) {
+        self.write(text.as_bytes());
+    }
+}
+
+impl Sink for String {
+    fn write(&mut self, bytes: &[u8]) {
+        self.push_str(&Self::from_utf8_lossy(bytes));
+    }
+
+    #[inline]
+    fn write_str(&mut self, text: &str) {
+        self.push_str(text);
+    }
 }
 
 impl Sink for Vec<u8> {

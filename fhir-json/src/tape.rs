@@ -60,6 +60,9 @@ impl Node {
     /// A member whose name, colon and value stand together without escape in
     /// the name, as they do in canonical form.
     pub(crate) const JOINED: u8 = 8;
+    /// An object whose members stand in canonical order, no name of them with
+    /// an escape.
+    pub(crate) const SORTED: u8 = 16;
 
     /// Whether it has all of these flags.
     #[inline]

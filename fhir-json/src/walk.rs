@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use crate::scan;
 use crate::tape::Node;
 use crate::value::{Document, Value};
 
@@ -79,7 +80,7 @@ pub struct DescendantsNamed<'a, 'n, const N: usize> {
     /// Of the first node of `rest`.
     index: u32,
     names: [&'n str; N],
-    lengths: [u32; N],
+    prefixes: [u64; N],
 }
 
 impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
@@ -91,7 +92,7 @@ impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
             rest: document.nodes()[inside].iter(),
             index: value.index(),
             names,
-            lengths: names.map(|name| name.len() as u32),
+            prefixes: names.map(|name| scan::prefix(name.as_bytes(), 0, name.len() as u32)),
         }
     }
 }
@@ -105,9 +106,8 @@ impl<'a, const N: usize> Iterator for DescendantsNamed<'a, '_, N> {
             let node = self.rest.next()?;
             let value = Value::new(self.document, self.index);
             self.index += 1;
-            // Lengths tell nearly all names apart without reading any.
-            let length = node.name_end - node.name_start;
-            if (self.lengths.contains(&length) || node.has(Node::NAME_ESCAPED))
+            // Beginnings tell nearly all names apart.
+            if (self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED))
                 && self.names.iter().any(|name| value.is_named(name))
             {
                 return Some(value);

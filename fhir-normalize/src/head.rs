@@ -33,20 +33,15 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
         identifier: None,
     };
     for member in root.members() {
-        let slot = if member.is_named("id") {
-            &mut head.id
-        } else if member.is_named("resourceType") {
-            &mut type_member
-        } else if member.is_named("meta") {
-            &mut head.meta
-        } else if member.is_named("text") {
-            &mut head.text
-        } else if member.is_named("contained") {
-            &mut head.contained
-        } else if member.is_named("identifier") {
-            &mut head.identifier
-        } else {
-            continue;
+        let name = member.name().unwrap_or_default();
+        let slot = match &*name {
+            "resourceType" => &mut type_member,
+            "id" => &mut head.id,
+            "identifier" => &mut head.identifier,
+            "meta" => &mut head.meta,
+            "text" => &mut head.text,
+            "contained" => &mut head.contained,
+            _ => continue,
         };
         *slot = Some(member);
     }

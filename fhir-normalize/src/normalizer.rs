@@ -160,7 +160,7 @@ impl Normalizer {
             resource_type: type_name(done.type_index),
             id: &output.id,
             source_id: &output.source_id,
-            body: text(&output.body),
+            body: &output.body,
             content_hash: done.content_hash,
             canonical: &output.canonical,
             remediations: &output.remediations,

@@ -18,7 +18,7 @@ pub struct Identifier {
 /// What a record became; borrowed from by [`Normalized`](crate::Normalized).
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: String,
     pub(crate) canonical: Vec<u8>,
     pub(crate) id: String,
     pub(crate) source_id: String,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::ids::is_legal_id;
 use crate::required::{resource_type, type_name};
 
 /// The forms that are rewritten (R4, references; contract of this family).
@@ -59,9 +60,11 @@ pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
     let Some(path) = rest.strip_prefix('/') else {
         return Form::Other;
     };
-    let id = match memchr::memchr(b'/', path.as_bytes()) {
-        Some(_) => path.find("/_history/").map_or(path, |end| &path[..end]),
-        None => path,
+    // A legal id holds no slash, and that it is legal is quickly told.
+    let id = if is_legal_id(path) {
+        path
+    } else {
+        path.find("/_history/").map_or(path, |end| &path[..end])
     };
     if id.is_empty() {
         return Form::Other;

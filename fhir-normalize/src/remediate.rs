@@ -1,6 +1,7 @@
 //! Missing required elements: marked as absent, never guessed.
 
 use std::fmt::Write as _;
+use std::slice;
 
 use fhir_json::{Edits, Kind, Value};
 
@@ -47,9 +48,10 @@ struct Pass<'e> {
 impl Pass<'_> {
     fn object(&mut self, object: Value<'_>, rules: &'static [Rule]) -> Result<(), Rejected> {
         let mut present = 0_u64;
-        for member in object.members().filter(is_present) {
-            let name = member.name().unwrap_or_default();
-            if let Some(rule) = rules.iter().position(|rule| is_satisfied(rule, &name)) {
+        for member in object.members() {
+            if let Some(rule) = element(member, rules)
+                && is_present(&member)
+            {
                 present |= 1 << rule;
             }
         }
@@ -156,30 +158,26 @@ fn is_present(member: &Value<'_>) -> bool {
 
 /// Whether a member is the element of a rule, in any of its names.
 fn is_element(member: Value<'_>, rule: &Rule) -> bool {
-    member.name().is_some_and(|name| is_satisfied(rule, &name))
+    element(member, slice::from_ref(rule)).is_some()
 }
 
-/// Whether the element of a rule has this name, or its `_` half.
+/// The position of the rule whose element a member is.
 #[inline]
-fn is_satisfied(rule: &Rule, name: &str) -> bool {
-    if !rule.choice.is_empty() {
-        return is_choice(rule, name);
-    }
-    if name.len() == rule.name.len() {
-        return name == rule.name;
-    }
-    let primitive = matches!(rule.fill, Fill::Primitive | Fill::UnknownCode);
-    primitive && is_half(name, rule.name)
-}
-
-fn is_choice(rule: &Rule, name: &str) -> bool {
-    rule.choice
-        .iter()
-        .any(|choice| name == choice.name || choice.primitive && is_half(name, choice.name))
-}
-
-/// Whether `half` is the member with id and extensions of a primitive.
-#[inline]
-fn is_half(half: &str, name: &str) -> bool {
-    half.len() == name.len() + 1 && half.strip_prefix('_') == Some(name)
+fn element(member: Value<'_>, rules: &[Rule]) -> Option<usize> {
+    let name = member.name()?;
+    // The `_` half of a primitive holds its id and extensions.
+    let (name, is_half) = match name.strip_prefix('_') {
+        Some(name) => (name, true),
+        None => (&*name, false),
+    };
+    rules.iter().position(|rule| match rule.choice {
+        [] => {
+            name.len() == rule.name.len()
+                && name == rule.name
+                && (!is_half || matches!(rule.fill, Fill::Primitive | Fill::UnknownCode))
+        }
+        names => names
+            .iter()
+            .any(|choice| name == choice.name && (choice.primitive || !is_half)),
+    })
 }

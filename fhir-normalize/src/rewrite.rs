@@ -5,7 +5,7 @@ use fhir_json::Value;
 use crate::bundle::Links;
 use crate::head::head;
 use crate::normalizer::Normalizer;
-use crate::output::{Identifier, text};
+use crate::output::Identifier;
 use crate::reference::{Conditional, Form, form};
 use crate::rejected::Rejected;
 
@@ -71,7 +71,7 @@ impl Normalizer {
         let changed = !self.edits.is_empty();
         let content_hash = self.output.write(root, &self.edits, &mut self.emitter);
         Ok(Rewritten {
-            body: text(&self.output.body),
+            body: &self.output.body,
             content_hash,
             changed,
             unresolved,

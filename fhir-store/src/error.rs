@@ -69,8 +69,8 @@ pub enum Error {
     /// A run with this id was started before.
     #[error("a run with this id is in the store already: start every run under a new id")]
     DuplicateRun,
-    /// A resource to amend has no current version with a body.
-    #[error("a resource to amend is not in the store, or was deleted")]
+    /// A version to amend is not there, or has no body.
+    #[error("a version to amend is not in the store, or is a delete")]
     UnknownResource,
     /// The file system is full.
     ///

@@ -197,9 +197,11 @@ impl ResourceStore for InMemoryStore {
     fn amend(&mut self, batch: &[Amend<'_>]) -> Result<()> {
         let mut indexes = Vec::with_capacity(batch.len());
         for amend in batch {
-            let last = self.versions_of(amend.resource_type, amend.id).last();
+            let mut versions = self.versions_of(amend.resource_type, amend.id).iter();
             indexes.push(
-                last.copied()
+                versions
+                    .find(|&&index| self.versions[index].stored.version == amend.version)
+                    .copied()
                     .filter(|&index| !self.versions[index].stored.deleted)
                     .ok_or(Error::UnknownResource)?,
             );

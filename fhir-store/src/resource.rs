@@ -40,13 +40,13 @@ pub trait ResourceStore {
         outcomes: &mut Vec<DeleteOutcome>,
     ) -> Result<()>;
 
-    /// Replaces body, hash and identifiers of current versions in place: no new version, and the Provenance stays.
+    /// Replaces body, hash and identifiers of versions in place: no new version, and the Provenance stays.
     ///
     /// Meant for versions of a run that has not finished, where a later line of the input shows that an earlier one refers to a resource under the wrong id.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownResource`](crate::Error::UnknownResource) when one is missing or deleted.
+    /// [`Error::UnknownResource`](crate::Error::UnknownResource) when there is no such version, or it is a delete.
     fn amend(&mut self, batch: &[Amend<'_>]) -> Result<()>;
 
     /// Makes everything written so far safe from a crash and visible to other readers.
@@ -190,13 +190,15 @@ pub struct Delete<'a> {
     pub message: Option<Message<'a>>,
 }
 
-/// New content for a current version.
+/// New content for a version, the current one or one before it.
 #[derive(Clone, Copy)]
 pub struct Amend<'a> {
     /// Resource type.
     pub resource_type: &'a str,
     /// Id in the store.
     pub id: &'a str,
+    /// Number of the version.
+    pub version: u64,
     /// Digest of the new content.
     pub content_hash: [u8; 32],
     /// The new content as JSON text.

@@ -76,7 +76,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Db {
     /// SQLite file of the store [default: the configured one, else ingest.db]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 }
 

@@ -45,9 +45,15 @@ fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
-        let message = error.to_string();
-        let message = message.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
+        // The first paragraph is the message; tips and usage follow.
+        let text = error.to_string();
+        let message: Vec<_> = text
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
+        let message = message.join(" ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
         let failure = exit::Failure::new(Exit::Usage, message).hint("see ingest --help");
         report::failure(&failure, true);
         return Exit::Usage.into();

@@ -62,7 +62,7 @@ pub struct Tenant {
 /// Where a secret is kept; never the secret itself, so that a configuration
 /// can be shown and backed up.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(try_from = "toml::Value")]
 pub enum Secret {
     /// A file; white space around the secret is ignored.
     File(PathBuf),
@@ -120,11 +120,10 @@ impl Config {
                 .take(start)
                 .filter(|&&byte| byte == b'\n')
                 .count();
-            let problem = error.message().to_owned();
             ConfigError::Parse {
                 path: path.to_owned(),
                 line: line + 1,
-                problem,
+                problem: without_strings(error.message()),
             }
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -165,6 +164,38 @@ impl Secret {
                 name: "id_key",
                 place: self.to_string(),
             })
+    }
+}
+
+/// A message without the strings that stand in the file, which may be secrets
+/// in the wrong place: `invalid type: string "…", expected …`.
+fn without_strings(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}string{}", &message[..start], &message[end + 1..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// By hand, since the derived one repeats what it finds in its messages.
+impl TryFrom<toml::Value> for Secret {
+    type Error = &'static str;
+
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let fault = "a secret is given as { file = \"…\" } or { env = \"…\" }, never itself";
+        let toml::Value::Table(table) = value else {
+            return Err(fault);
+        };
+        let mut members = table.into_iter();
+        match (members.next(), members.next()) {
+            (Some((name, toml::Value::String(place))), None) => match name.as_str() {
+                "file" => Ok(Self::File(place.into())),
+                "env" => Ok(Self::Env(place)),
+                _ => Err(fault),
+            },
+            _ => Err(fault),
+        }
     }
 }
 

@@ -17,8 +17,9 @@ use fhir_provenance::Sha256Ids;
 pub use self::provenance::renders_provenance;
 pub use self::queries::{finds_by_identifier, lists_types, scans_while_writing};
 pub use self::resources::{
-    a_batch_sees_itself, amends_in_place, creates_updates_and_skips, deletes_and_recreates,
-    keeps_history, refuses_another_source, reloads_unchanged, skips_what_was_seen_before,
+    a_batch_sees_itself, amends_earlier_versions, amends_in_place, creates_updates_and_skips,
+    deletes_and_recreates, keeps_history, refuses_another_source, reloads_unchanged,
+    skips_what_was_seen_before,
 };
 pub use self::runs::{interrupts_stale_runs, keeps_runs, keeps_the_refused_once, renames_patients};
 use crate::{Delete, DeleteOutcome, Identifier, Put, PutOutcome, Store, Stored, WriteContext};
@@ -29,7 +30,7 @@ use crate::{Delete, DeleteOutcome, Identifier, Put, PutOutcome, Store, Stored, W
 ///
 /// Where a store breaks a promise of [`ResourceStore`](crate::ResourceStore) or [`RunStore`](crate::RunStore).
 pub fn run_all(make: &mut dyn FnMut() -> Box<dyn Store>) {
-    let checks: [fn(&mut dyn Store); 16] = [
+    let checks: [fn(&mut dyn Store); 17] = [
         creates_updates_and_skips,
         skips_what_was_seen_before,
         deletes_and_recreates,
@@ -40,6 +41,7 @@ pub fn run_all(make: &mut dyn FnMut() -> Box<dyn Store>) {
         scans_while_writing,
         finds_by_identifier,
         amends_in_place,
+        amends_earlier_versions,
         renders_provenance,
         lists_types,
         keeps_runs,

@@ -231,7 +231,7 @@ pub fn keeps_history(store: &mut dyn Store) {
     assert_eq!(store.history("Device", "p").expect("history"), []);
 }
 
-/// Amending changes content and identifiers of the current version and nothing else.
+/// Amending changes content and identifiers of one version and nothing else.
 pub fn amends_in_place(store: &mut dyn Store) {
     let identifiers = [identifier("urn:mrn", "1"), identifier("urn:mrn", "2")];
     let first = Put {
@@ -246,6 +246,7 @@ pub fn amends_in_place(store: &mut dyn Store) {
     let amend = Amend {
         resource_type: "Patient",
         id: "p",
+        version: 1,
         content_hash: new.content_hash,
         body: new.body,
         identifiers: &[identifier("urn:mrn", "2"), identifier("urn:mrn", "3")],
@@ -271,12 +272,62 @@ pub fn amends_in_place(store: &mut dyn Store) {
     assert_eq!(put(store, &[new]), [PutOutcome::Unchanged]);
 
     store.flush().expect("flush");
-    let missing = Amend { id: "q", ..amend };
-    assert!(matches!(
-        store.amend(&[missing]),
-        Err(Error::UnknownResource)
-    ));
+    for missing in [
+        Amend { id: "q", ..amend },
+        Amend {
+            resource_type: "Device",
+            ..amend
+        },
+        Amend {
+            version: 2,
+            ..amend
+        },
+    ] {
+        assert!(matches!(
+            store.amend(&[missing]),
+            Err(Error::UnknownResource)
+        ));
+    }
     delete(store, "Patient", "p");
     store.flush().expect("flush");
-    assert!(matches!(store.amend(&[amend]), Err(Error::UnknownResource)));
+    let deleted = Amend {
+        version: 2,
+        ..amend
+    };
+    assert!(matches!(
+        store.amend(&[deleted]),
+        Err(Error::UnknownResource)
+    ));
+}
+
+/// Versions before the current one are amended without becoming current.
+pub fn amends_earlier_versions(store: &mut dyn Store) {
+    put(store, &[resource("Patient", "p", "first")]);
+    let identifiers = [identifier("urn:mrn", "1")];
+    let second = Put {
+        identifiers: &identifiers,
+        ..resource("Patient", "p", "second")
+    };
+    put(store, &[second]);
+    let new = resource("Patient", "p", "amended");
+    let amend = Amend {
+        resource_type: "Patient",
+        id: "p",
+        version: 1,
+        content_hash: new.content_hash,
+        body: new.body,
+        identifiers: &[identifier("urn:mrn", "2")],
+    };
+    store.amend(&[amend]).expect("amend");
+    let history = store.history("Patient", "p").expect("history");
+    let bodies: Vec<_> = history.iter().map(|own| own.body.as_deref()).collect();
+    assert_eq!(bodies, [Some("amended"), Some("second")]);
+    assert_eq!(current(store, "Patient", "p"), history[1]);
+    assert_eq!(found(store, "urn:mrn", "1"), ["p"]);
+    assert_eq!(found(store, "urn:mrn", "2"), [""; 0]);
+    assert_eq!(put(store, &[second]), [PutOutcome::Unchanged]);
+    let seen = PutOutcome::SeenBefore { version: 1 };
+    assert_eq!(put(store, &[new]), [seen]);
+    let first = resource("Patient", "p", "first");
+    assert_eq!(put(store, &[first]), [PutOutcome::Updated { version: 3 }]);
 }

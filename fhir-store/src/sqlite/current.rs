@@ -12,11 +12,10 @@ pub(super) struct Current {
     pub(super) hash: [u8; 32],
     pub(super) context: i64,
     pub(super) deleted: bool,
-    pub(super) amended: i64,
 }
 
 impl Current {
-    /// From a row that begins with seq, version, hash, context, activity and amended.
+    /// From a row that begins with seq, version, hash, context and activity.
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get(0)?,
@@ -24,7 +23,6 @@ impl Current {
             hash: row.get(2)?,
             context: row.get(3)?,
             deleted: row.get::<_, i64>(4)? == DELETE,
-            amended: row.get(5)?,
         })
     }
 }
@@ -37,14 +35,14 @@ pub(super) fn predict(
     id: &str,
 ) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(concat!(
-        "SELECT seq, version, hash, context, activity, amended, type, id FROM version ",
+        "SELECT seq, version, hash, context, activity, type, id FROM version ",
         "WHERE seq >= ?1 AND seq < ?1 + 16 AND superseded = 0 ORDER BY seq LIMIT 1"
     ))?;
     let mut rows = select.query([expected])?;
     match rows.next()? {
         Some(row)
-            if row.get::<_, i64>(6)? == type_id
-                && row.get_ref(7)?.as_bytes().ok() == Some(id.as_bytes()) =>
+            if row.get::<_, i64>(5)? == type_id
+                && row.get_ref(6)?.as_bytes().ok() == Some(id.as_bytes()) =>
         {
             Ok(Some(Current::from_row(row)?))
         }
@@ -54,7 +52,7 @@ pub(super) fn predict(
 
 pub(super) fn look_up(connection: &Connection, type_id: i64, id: &str) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(concat!(
-        "SELECT seq, version, hash, context, activity, amended FROM version ",
+        "SELECT seq, version, hash, context, activity FROM version ",
         "WHERE type = ?1 AND id = ?2 ORDER BY version DESC LIMIT 1"
     ))?;
     let mut rows = select.query(params![type_id, id])?;

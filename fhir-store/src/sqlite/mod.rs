@@ -160,6 +160,10 @@ impl ResourceStore for SqliteStore {
     }
 
     fn get(&mut self, resource_type: &str, id: &str) -> Result<Option<Stored>> {
+        // What isn't there needs no look at what waits to be written.
+        if !self.writer.may_hold(&self.connection, resource_type, id)? {
+            return Ok(None);
+        }
         read::get(self.settled()?, resource_type, id)
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
 use fhir_provenance::{EARLIEST, LATEST};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::current::{Current, look_up, predict, seen_before, supersede};
 use super::filter::Filter;
@@ -119,30 +119,44 @@ impl Writer {
 
     pub(super) fn amend(&mut self, connection: &Connection, batch: &[Amend<'_>]) -> Result<()> {
         for amend in batch {
-            let current = self
-                .current(connection, amend.resource_type, amend.id)?
-                .filter(|current| !current.deleted)
-                .ok_or(Error::UnknownResource)?;
-            connection
-                .prepare_cached(
-                    "UPDATE version SET hash = ?2, amended = amended + 1 WHERE seq = ?1",
-                )?
-                .execute(params![current.seq, amend.content_hash])?;
-            connection
-                .prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?
-                .execute(params![current.seq, amend.body])?;
             let type_id = self
                 .interned
-                .resource_type(connection, amend.resource_type)?;
-            self.identify(
-                connection,
-                type_id,
-                current.seq,
-                current.amended + 1,
-                amend.identifiers,
+                .known_type(connection, amend.resource_type)?
+                .ok_or(Error::UnknownResource)?;
+            self.settle(connection)?;
+            let mut update = connection.prepare_cached(
+                "UPDATE version SET hash = ?4, amended = amended + 1 \
+                 WHERE type = ?1 AND id = ?2 AND version = ?3 AND activity <> 2 \
+                 RETURNING seq, amended",
             )?;
+            let key = params![type_id, amend.id, amend.version as i64, amend.content_hash];
+            let (seq, amended) = update
+                .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+                .ok_or(Error::UnknownResource)?;
+            connection
+                .prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?
+                .execute(params![seq, amend.body])?;
+            self.identify(connection, type_id, seq, amended, amend.identifiers)?;
         }
         Ok(())
+    }
+
+    /// `false` where it is certain, without reading, that there is no such resource.
+    pub(super) fn may_hold(
+        &mut self,
+        connection: &Connection,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<bool> {
+        let Some(type_id) = self.interned.known_type(connection, resource_type)? else {
+            return Ok(false);
+        };
+        let hash = self.hasher.hash_one((type_id, id));
+        Ok(self
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.may_contain(hash)))
     }
 
     /// The current version of a resource.

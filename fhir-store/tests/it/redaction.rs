@@ -33,6 +33,7 @@ fn debug_texts_hold_no_ids_and_no_content() {
     let amend = Amend {
         resource_type: "Patient",
         id: SECRET,
+        version: 1,
         content_hash: [0; 32],
         body: SECRET,
         identifiers: &[identifier],

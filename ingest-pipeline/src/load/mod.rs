@@ -1,5 +1,6 @@
 //! Files into a store.
 
+mod aside;
 mod batch;
 mod pump;
 mod settle;
@@ -164,11 +165,10 @@ impl<'a> Load<'a> {
         if self.cancel.is_cancelled() {
             return writer.commit();
         }
-        writer.settle(&aliases)?;
-        if self.cancel.is_cancelled() {
-            return writer.commit();
-        }
+        // Before the settling, so that what waited, deletions too, meets
+        // versions whose references are right.
         writer.repoint(&aliases)?;
+        writer.settle(&aliases)?;
         if writer.tally.balances() {
             Ok(())
         } else {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -42,6 +42,9 @@ pub(super) fn pump(load: &Load<'_>, writer: &mut Writer<'_>, aliases: &Aliases) 
             let Ok(message) = done[turn].recv() else {
                 break;
             };
+            if let Done::Batch(batch) = &message {
+                writer.late.watch(&writer.state, batch, aliases);
+            }
             // Dropping the channels on an error stops all the others.
             if let Err(error) = take(writer, message, &position, &pool) {
                 drop(done);
@@ -68,6 +71,7 @@ fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Poo
                 reason: &reason,
             });
         }
+        Done::Waited => {}
         Done::Batch(batch) => {
             writer.write(&batch)?;
             writer.observer.event(&Event::Progress {
@@ -85,6 +89,8 @@ enum Job {
     File(String),
     Refused(FileRefused),
     Chunk(Chunk),
+    /// Lets go of it when everything before is done.
+    Wait(Sender<()>),
 }
 
 /// From a worker to the writer.
@@ -92,6 +98,7 @@ enum Done {
     File(String),
     Refused(FileRefused),
     Batch(Box<Batch>),
+    Waited,
 }
 
 struct Reader<'a, 'i> {
@@ -110,7 +117,16 @@ impl Reader<'_, '_> {
             turn = (turn + 1) % self.jobs.len();
             sent && !self.load.cancel.is_cancelled()
         };
+        let mut patients = true;
         for input in self.load.inputs {
+            // Once those at the front are through, nearly every reference to
+            // a patient can be resolved as it comes by.
+            if patients && !input.is_patients() {
+                patients = false;
+                if !self.wait_for_workers(&mut send) {
+                    return;
+                }
+            }
             if !send(Job::File(input.name())) {
                 return;
             }
@@ -128,6 +144,21 @@ impl Reader<'_, '_> {
                 return;
             }
         }
+    }
+
+    /// Waits until all chunks dealt so far are normalized; whether to go on.
+    fn wait_for_workers(&self, send: &mut impl FnMut(Job) -> bool) -> bool {
+        let (held, released) = mpsc::channel();
+        for _ in &self.jobs {
+            if !send(Job::Wait(held.clone())) {
+                return false;
+            }
+        }
+        drop(held);
+        // Nothing is ever sent: the channel closes when the last worker drops
+        // its end, also where it has gone.
+        while released.recv().is_ok() {}
+        true
     }
 
     /// Whether to go on with the next file.
@@ -155,6 +186,10 @@ fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSe
                 let mut batch = pool.take();
                 worker.process(chunk, &mut batch);
                 Done::Batch(Box::new(batch))
+            }
+            Job::Wait(held) => {
+                drop(held);
+                Done::Waited
             }
         };
         if done.send(message).is_err() {

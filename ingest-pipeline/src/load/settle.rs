@@ -16,8 +16,9 @@ impl Writer<'_> {
     /// Corrects stored references to patients that were found to be known by
     /// their medical record number after the referring resource was written.
     ///
-    /// Versions of a run that has not finished are corrected in place; older
-    /// ones get a new version.
+    /// Versions of a run that has not finished are corrected in place, so that
+    /// the same input finds all of them again; of resources of older runs, the
+    /// current version gets a successor.
     pub(crate) fn repoint(&mut self, aliases: &Aliases) -> Result<()> {
         let source_system = &self.options.settings.source_system;
         if self.options.settings.id_mode != IdMode::Preserve {
@@ -32,7 +33,13 @@ impl Writer<'_> {
                 let Some(last) = slice.last() else { break };
                 after = last.sequence;
                 for stored in &slice {
-                    self.repoint_one(stored, &mut normalizer, &unfinished)?;
+                    if stored.version > 1 {
+                        let earlier = self.store.history(&stored.resource_type, &stored.id)?;
+                        for stored in earlier.iter().filter(|own| own.version < stored.version) {
+                            self.repoint_one(stored, false, &mut normalizer, &unfinished)?;
+                        }
+                    }
+                    self.repoint_one(stored, true, &mut normalizer, &unfinished)?;
                 }
                 self.commit()?;
             }
@@ -44,13 +51,17 @@ impl Writer<'_> {
     fn repoint_one(
         &mut self,
         stored: &Stored,
+        is_current: bool,
         normalizer: &mut Normalizer,
         unfinished: &[String],
     ) -> Result<()> {
         let Some(body) = &stored.body else {
             return Ok(());
         };
-        if stored.source_system != self.options.settings.source_system
+        let run = stored.run.as_ref();
+        let in_place = run.is_some_and(|run| unfinished.contains(run));
+        if !(in_place || is_current)
+            || stored.source_system != self.options.settings.source_system
             || memchr::memmem::find(body.as_bytes(), b"Patient").is_none()
         {
             return Ok(());
@@ -73,18 +84,13 @@ impl Writer<'_> {
         let Stored {
             resource_type, id, ..
         } = stored;
-        if stored
-            .run
-            .as_ref()
-            .is_some_and(|run| unfinished.contains(run))
-        {
-            let content_hash = rewritten.content_hash;
-            let body = rewritten.body;
+        if in_place {
             let amend = Amend {
                 resource_type,
                 id,
-                content_hash,
-                body,
+                version: stored.version,
+                content_hash: rewritten.content_hash,
+                body: rewritten.body,
                 identifiers: &identifiers,
             };
             self.store.amend(&[amend])?;

@@ -7,8 +7,9 @@ use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
 use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, WriteContext};
 
+use super::aside::{Late, waiting};
 use super::batch::{Batch, Content, Place, Record, Resource};
-use super::spool::{Spool, Waiting};
+use super::spool::Spool;
 use super::{Cancel, LoadOptions};
 use crate::clock::millis;
 use crate::summary::Tally;
@@ -43,6 +44,7 @@ pub(crate) struct Writer<'a> {
     /// Of these, the number of the last record of those with more than one.
     pub(crate) last: HashMap<u64, u64>,
     pub(crate) state: RandomState,
+    pub(crate) late: Late,
     /// The file whose records come in, and the lines of it before the batch.
     pub(crate) file: String,
     pub(crate) line: u64,
@@ -81,6 +83,7 @@ impl<'a> Writer<'a> {
             waiting: HashSet::new(),
             last: HashMap::new(),
             state: RandomState::new(),
+            late: Late::default(),
             file: String::new(),
             line: 0,
             uncommitted: (0, 0),
@@ -116,7 +119,10 @@ impl<'a> Writer<'a> {
                 }
                 Content::Resource(resource) => {
                     let id = batch.text(&resource.id);
-                    if !resource.conditional && !self.waits(resource.resource_type, id) {
+                    if !resource.conditional
+                        && !self.waits(resource.resource_type, id)
+                        && !self.is_doubtful(resource, id)?
+                    {
                         direct.push((record, resource));
                         continue;
                     }
@@ -355,45 +361,6 @@ pub(crate) fn context<'c>(
     }
 }
 
-fn part<'p, T>(all: &'p [T], span: &std::ops::Range<u32>) -> &'p [T] {
+pub(crate) fn part<'p, T>(all: &'p [T], span: &std::ops::Range<u32>) -> &'p [T] {
     &all[span.start as usize..span.end as usize]
-}
-
-fn waiting(batch: &Batch, record: &Record, file: &str, line: u64) -> Option<Waiting> {
-    let text = |span| batch.text(span).to_owned();
-    let place = Waiting {
-        file: file.to_owned(),
-        line: record.place.line.map(|own| line + own + 1),
-        offset: record.place.offset,
-        received: batch.data[record.place.bytes.clone()].to_owned(),
-        ..Waiting::default()
-    };
-    match &record.content {
-        Content::Resource(resource) => Some(Waiting {
-            body: Some(text(&resource.body)),
-            resource_type: resource.resource_type,
-            id: text(&resource.id),
-            source_id: text(&resource.source_id),
-            identifiers: part(&batch.identifiers, &resource.identifiers)
-                .iter()
-                .map(|(system, value)| (text(system), text(value)))
-                .collect(),
-            remediations: part(&batch.remediations, &resource.remediations)
-                .iter()
-                .map(|(path, rule)| (text(path), (*rule).to_owned()))
-                .collect(),
-            ..place
-        }),
-        Content::Deletion {
-            resource_type,
-            id,
-            source_id,
-        } => Some(Waiting {
-            resource_type,
-            id: text(id),
-            source_id: text(source_id),
-            ..place
-        }),
-        Content::Refused { .. } => None,
-    }
 }

@@ -47,7 +47,7 @@ impl Input {
 
     /// Files that hold patients by their name: read first, so that most
     /// references to patients can be resolved at once. Nothing depends on it.
-    fn is_patients(&self) -> bool {
+    pub(crate) fn is_patients(&self) -> bool {
         let name = self.path.as_deref().and_then(Path::file_name);
         name.is_some_and(|name| name.to_string_lossy().starts_with("Patient"))
     }

@@ -80,6 +80,7 @@ fn a_failed_write_rolls_back_to_the_last_flush() {
     let missing = Amend {
         resource_type: "Patient",
         id: "missing",
+        version: 1,
         content_hash: [0; 32],
         body: "",
         identifiers: &[],

@@ -1,0 +1,17 @@
+//! The `ingest` command from outside: arguments and files in; exit code,
+//! standard output and the views of the store out.
+
+mod commands;
+mod config;
+mod dirty;
+mod dump;
+mod generate;
+mod history;
+mod kill;
+mod load;
+mod order;
+mod r4_examples;
+mod secrets;
+mod sources;
+mod util;
+mod views;
