@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "  {\"unit\":\"mg\",\"value\":1.0}\n",
         ],
     ),
+    ("embed", &["41 created, 0 updated, 0 refused\n"]),
     (
         "load_folder",
         &[
@@ -59,6 +60,7 @@ fn folder() -> PathBuf {
 fn print(name: &str) -> String {
     let path = folder().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let output = Command::new(&path)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .unwrap_or_else(|error| panic!("{name}: {error}; run cargo test -p ingest-examples"));
     assert!(
@@ -85,6 +87,15 @@ fn equal_trees_have_equal_hashes_and_other_digits_another() {
     let hashes: Vec<_> = printed.lines().map(|line| &line[..16]).collect();
     assert_eq!(hashes[0], hashes[1]);
     assert_ne!(hashes[1], hashes[2]);
+}
+
+#[test]
+fn the_readme_shows_the_example_that_runs() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: PathBuf| std::fs::read_to_string(path).expect("a file of the repository");
+    let example = read(root.join("embed.rs"));
+    let (_, code) = example.split_once("\n\n").expect("code after the header");
+    assert!(read(root.join("../README.md")).contains(&format!("```rust\n{code}```")));
 }
 
 #[test]

@@ -238,6 +238,30 @@ mod tests {
         );
     }
 
+    /// Remediation keeps a bit a rule, and takes the first rule of a name.
+    #[test]
+    fn a_set_has_64_rules_at_most_and_each_name_once() {
+        let mut seen = std::collections::HashSet::new();
+        let mut open: Vec<_> = (0..table::RULES.len()).map(rules).collect();
+        while let Some(set) = open.pop() {
+            let path = set.first().map(|rule| rule.path);
+            assert!(set.len() <= 64, "{path:?}");
+            let mut names = std::collections::HashSet::new();
+            for rule in set {
+                match rule.choice {
+                    [] => assert!(names.insert(rule.name), "{}", rule.path),
+                    choice => {
+                        let mut own = choice.iter().map(|choice| choice.name);
+                        assert!(own.all(|name| names.insert(name)), "{}", rule.path);
+                    }
+                }
+                if seen.insert(rule.path) {
+                    open.push(rule.children);
+                }
+            }
+        }
+    }
+
     fn find(path: &str) -> &'static Rule {
         let mut names = path.split('.');
         let resource = names
