@@ -74,8 +74,8 @@ const CONFINED: &[(&[&str], &[&str], &str)] = &[
     ),
 ];
 
-/// The one place packages come from, as cargo names it whatever mirror it is replaced by.
-const REGISTRY: &str = concat!("registry+https://github.com/rust-lang/", "crates.io-index");
+/// How cargo names a package's source where that is a registry. `deny.toml` says which one.
+const REGISTRY: &str = "registry+";
 
 fn direction(metadata: &Metadata) -> Vec<Finding> {
     let family: BTreeMap<_, _> = FAMILY.iter().copied().collect();
@@ -139,7 +139,7 @@ fn origin(metadata: &Metadata) -> Vec<Finding> {
         .packages
         .iter()
         .filter(|package| match &package.source {
-            Some(source) => source != REGISTRY,
+            Some(source) => !source.starts_with(REGISTRY),
             None => !metadata.workspace_members.contains(&package.id),
         });
     let finding = |name: &String| Finding::new(name, "comes neither from here nor the registry");

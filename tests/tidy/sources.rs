@@ -44,12 +44,12 @@ const FOREIGN: &[&str] = &[
     concat!("/ro", "ot/"),
     concat!("/Us", "ers/"),
     concat!("/wo", "rk/"),
-    concat!("index.", "crates.io"),
-    concat!("static.", "crates.io"),
-    concat!("registry.", "npmjs.org"),
-    concat!("pypi", ".org"),
-    concat!("files.", "pythonhosted.org"),
-    concat!("proxy.", "golang.org"),
+    concat!("index.cra", "tes.io"),
+    concat!("static.cra", "tes.io"),
+    concat!("registry.np", "mjs.org"),
+    concat!("py", "pi.o", "rg"),
+    concat!("files.python", "hosted.org"),
+    concat!("proxy.go", "lang.org"),
     concat!("replace", "-with"),
 ];
 
