@@ -1,6 +1,6 @@
 //! References to where their targets will be.
 
-use fhir_json::Value;
+use fhir_json::{HIGHEST_MAX_DEPTH, Value};
 
 use crate::bundle::Links;
 use crate::head::head;
@@ -37,7 +37,8 @@ impl Normalizer {
         body: &[u8],
         mut find: impl FnMut(&Conditional<'_>) -> Option<String>,
     ) -> Result<Rewritten<'_>, Rejected> {
-        let root = self.tape.parse(body)?.root();
+        // Marks of absence may have nested it deeper than what is taken in.
+        let root = self.tape.parse_nested(body, HIGHEST_MAX_DEPTH)?.root();
         let head = head(root)?;
         self.edits.clear();
         head.omit(&mut self.edits);

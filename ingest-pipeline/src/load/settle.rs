@@ -1,11 +1,11 @@
 //! The end of a run: what needed all of the input first.
 
-use fhir_normalize::{Conditional, IdMode, Normalizer};
+use fhir_normalize::{Conditional, IdMode, Normalizer, Reason, Rejected};
 use fhir_store::{Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Remediation, Stored};
 
 use super::spool::Waiting;
 use super::worker::Aliases;
-use super::writer::{Writer, context};
+use super::writer::{CONFLICT, Writer, context};
 use crate::matches::Matches;
 use crate::{Event, Result};
 
@@ -107,19 +107,19 @@ impl Writer<'_> {
             message: None,
             revert: true,
         };
-        let mut outcomes = Vec::new();
-        self.store.put(
-            &context(self.options, self.clock, &self.ids),
-            &[put],
-            &mut outcomes,
-        )?;
-        if let (Some(outcome), Some(name)) = (
-            outcomes.first(),
-            fhir_normalize::resource_type(resource_type),
-        ) {
-            self.count(name, *outcome, false);
+        let outcome = self.put_one(put)?;
+        if let (Some(outcome), Some(name)) = (outcome, fhir_normalize::resource_type(resource_type))
+        {
+            self.count(name, outcome, false);
         }
         Ok(())
+    }
+
+    fn put_one(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
+        let context = context(self.options, self.clock, &self.ids);
+        let mut outcomes = Vec::new();
+        self.store.put(&context, &[put], &mut outcomes)?;
+        Ok(outcomes.pop())
     }
 
     /// Writes the records that waited, in their order. Content that was there
@@ -177,30 +177,29 @@ impl Writer<'_> {
         normalizer: &mut Normalizer,
         matches: &Matches,
     ) -> Result<()> {
-        let conflict = match &record.body {
+        let rejected = match &record.body {
             None if !is_last => {
                 self.tally.resource(record.resource_type).unchanged += 1;
-                false
+                None
             }
             None => self.delete_waiting(record)?,
             Some(body) => self.put_waiting(record, body, is_last, normalizer, matches)?,
         };
-        if conflict {
-            let detail = "the id belongs to a resource of another source: use id mode hash";
+        if let Some(rejected) = rejected {
             self.quarantine(
                 &record.file,
                 record.line,
                 record.offset,
                 record.resource_type,
-                fhir_normalize::Reason::IdConflict,
-                detail,
+                rejected.reason,
+                &rejected.detail,
                 &record.received,
             )?;
         }
         Ok(())
     }
 
-    /// Whether the id belongs to another source.
+    /// Why the record can't be written, if so.
     fn put_waiting(
         &mut self,
         record: &Waiting,
@@ -208,11 +207,11 @@ impl Writer<'_> {
         is_last: bool,
         normalizer: &mut Normalizer,
         matches: &Matches,
-    ) -> Result<bool> {
+    ) -> Result<Option<Rejected>> {
         let find = |conditional: &Conditional<'_>| matches.one(conditional);
-        // The body came out of a normalizer, so it can be read again.
-        let Ok(rewritten) = normalizer.rewrite(body.as_bytes(), find) else {
-            return Ok(false);
+        let rewritten = match normalizer.rewrite(body.as_bytes(), find) {
+            Ok(rewritten) => rewritten,
+            Err(rejected) => return Ok(Some(rejected)),
         };
         self.tally.unresolved_references += rewritten.unresolved as u64;
         let pair = |(system, value)| Identifier { system, value };
@@ -237,24 +236,18 @@ impl Writer<'_> {
             message: None,
             revert: is_last,
         };
-        let mut outcomes = Vec::new();
-        self.store.put(
-            &context(self.options, self.clock, &self.ids),
-            &[put],
-            &mut outcomes,
-        )?;
-        match outcomes.first() {
-            Some(PutOutcome::Conflict) => return Ok(true),
+        match self.put_one(put)? {
+            Some(PutOutcome::Conflict) => return Ok(Some(conflict())),
             Some(outcome) => {
-                self.count(record.resource_type, *outcome, !remediations.is_empty());
+                self.count(record.resource_type, outcome, !remediations.is_empty());
             }
             None => {}
         }
-        Ok(false)
+        Ok(None)
     }
 
-    /// Whether the id belongs to another source.
-    fn delete_waiting(&mut self, record: &Waiting) -> Result<bool> {
+    /// Why the record can't be written, if so.
+    fn delete_waiting(&mut self, record: &Waiting) -> Result<Option<Rejected>> {
         let delete = Delete {
             resource_type: record.resource_type,
             id: &record.id,
@@ -268,14 +261,14 @@ impl Writer<'_> {
             &mut outcomes,
         )?;
         match outcomes.first() {
-            Some(DeleteOutcome::Conflict) => return Ok(true),
+            Some(DeleteOutcome::Conflict) => return Ok(Some(conflict())),
             Some(DeleteOutcome::Deleted { .. }) => {
                 self.tally.resource(record.resource_type).deleted += 1;
                 self.tally.provenance += 1;
             }
             _ => self.tally.resource(record.resource_type).unchanged += 1,
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// A normalizer that knows all patients known by now.
@@ -284,4 +277,8 @@ impl Writer<'_> {
         aliases.since(&mut 0, |patient| normalizer.note_mrn_patient(patient));
         normalizer
     }
+}
+
+fn conflict() -> Rejected {
+    Rejected::new(Reason::IdConflict, CONFLICT)
 }

@@ -27,6 +27,10 @@ const COMMIT_MILLIS: i64 = 5_000;
 /// wrong order; memory stays flat.
 const REMEMBERED: usize = 1 << 20;
 
+/// What a record with the id of another source's resource is refused with.
+pub(crate) const CONFLICT: &str =
+    "the id belongs to a resource of another source: use id mode hash";
+
 pub(crate) struct Writer<'a> {
     pub(crate) store: &'a mut dyn Store,
     pub(crate) options: &'a LoadOptions,
@@ -229,14 +233,8 @@ impl<'a> Writer<'a> {
         self.tally.provenance += u64::from(written);
     }
 
-    pub(crate) fn conflict(
-        &mut self,
-        place: &Place,
-        resource_type: &'static str,
-        bytes: &[u8],
-    ) -> Result<()> {
-        let detail = "the id belongs to a resource of another source: use id mode hash";
-        self.refuse(place, resource_type, Reason::IdConflict, detail, bytes)
+    fn conflict(&mut self, place: &Place, resource_type: &'static str, bytes: &[u8]) -> Result<()> {
+        self.refuse(place, resource_type, Reason::IdConflict, CONFLICT, bytes)
     }
 
     /// Keeps a record in the quarantine. `place` is relative to the batch.
