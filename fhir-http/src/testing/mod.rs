@@ -1,0 +1,8 @@
+//! Stand-ins for the network and for time, for tests of what is built on this
+//! crate.
+
+mod clock;
+mod replay;
+
+pub use clock::FakeClock;
+pub use replay::{Recorded, Replay};
