@@ -1,24 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time. An argument wherever time matters, so that tests decide it.
-pub trait Clock: Send + Sync {
-    /// The instant now.
-    fn now(&self) -> SystemTime;
-}
-
-/// The system's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that asks the system"
-    )]
-    fn now(&self) -> SystemTime {
-        SystemTime::now()
-    }
-}
+use fhir_http::Clock;
 
 /// Milliseconds since the Unix epoch; 0 for instants before it.
 pub(crate) fn millis(instant: SystemTime) -> i64 {

@@ -37,6 +37,46 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The state database failed.
+    #[cfg(feature = "sqlite")]
+    #[error("the state database {} failed", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The state database is of another version of this software.
+    #[cfg(feature = "sqlite")]
+    #[error("{} is no state database of this version (it has version {found})", path.display())]
+    StateVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version; -1 for a file of another application.
+        found: i64,
+    },
+    /// A file or folder that belongs to the state can't be used.
+    #[cfg(feature = "sqlite")]
+    #[error("cannot use {}", path.display())]
+    StateFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process runs the connection.
+    #[cfg(feature = "sqlite")]
+    #[error("run {run} of connection {connection} is under way in {holder}")]
+    Running {
+        /// The connection.
+        connection: String,
+        /// The other run.
+        run: String,
+        /// The process that has it.
+        holder: String,
+        /// When it began, in milliseconds since the Unix epoch.
+        since: i64,
+    },
     /// The counts of a run don't add up, which is a bug: every record is one
     /// of created, updated, unchanged, deleted and quarantined.
     #[error("the counts of this run don't add up; this is a bug, please report it")]

@@ -221,7 +221,7 @@ impl Job<'_> {
             let mut number = 0;
             let reader = source::open(input, &self.options.spool, &position);
             let mut chunks = match reader {
-                Ok(reader) => Chunks::new(reader, input.document, self.options.max_line),
+                Ok(reader) => Chunks::new(reader, input, self.options.max_line),
                 Err(reason) => {
                     refused += 1;
                     observer.event(&Event::FileRefused {

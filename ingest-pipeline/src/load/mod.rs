@@ -17,7 +17,7 @@ use fhir_normalize::Settings;
 use fhir_store::{NewRun, RunState, Store};
 
 use crate::clock::millis;
-use crate::source::Input;
+use crate::source::{Files, Input, Source};
 use crate::{Clock, Error, Event, Observer, Result, RunSummary};
 use worker::Aliases;
 use writer::Writer;
@@ -25,6 +25,10 @@ use writer::Writer;
 /// How a load is done.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
+    /// What the run is called in the store's list: `load`, `bulk`.
+    pub kind: &'static str,
+    /// Name of the connection the input comes from, where it has one.
+    pub connection: Option<String>,
     /// How resources of the source are normalized.
     pub settings: Settings,
     /// Id of the run, see [`run_id`](crate::run_id).
@@ -46,6 +50,8 @@ impl LoadOptions {
     #[must_use]
     pub fn new(settings: Settings, run: impl Into<String>, spool: impl Into<PathBuf>) -> Self {
         Self {
+            kind: "load",
+            connection: None,
             settings,
             run: run.into(),
             organization: "ingest".to_owned(),
@@ -91,10 +97,9 @@ impl Cancel {
 /// and written with a Provenance where it is new; loading the same input again
 /// changes nothing. One bad record goes to the quarantine, one bad file makes
 /// the run partial, and neither stops it.
-#[derive(Debug)]
 pub struct Load<'a> {
     options: LoadOptions,
-    inputs: &'a [Input],
+    source: Box<dyn Source + 'a>,
     cancel: Cancel,
 }
 
@@ -102,11 +107,24 @@ impl<'a> Load<'a> {
     /// A load of `inputs`, in this order.
     #[must_use]
     pub fn new(options: LoadOptions, inputs: &'a [Input]) -> Self {
+        Self::from_source(options, Files::new(inputs))
+    }
+
+    /// A load of the files that `source` gives, as it gives them.
+    #[must_use]
+    pub fn from_source(options: LoadOptions, source: impl Source + 'a) -> Self {
         Self {
             options,
-            inputs,
+            source: Box::new(source),
             cancel: Cancel::new(),
         }
+    }
+
+    /// The same load, stopped by `cancel`.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
     }
 
     /// The handle that stops the load.
@@ -125,7 +143,7 @@ impl<'a> Load<'a> {
     /// When the store or a temporary file fails, which ends the run in state
     /// `failed`. Bad input is no error.
     pub fn run(
-        self,
+        mut self,
         store: &mut dyn Store,
         clock: &dyn Clock,
         observer: &mut dyn Observer,
@@ -134,46 +152,48 @@ impl<'a> Load<'a> {
         store.interrupt_stale_runs(millis(started))?;
         store.start_run(&NewRun {
             id: &self.options.run,
-            connection: None,
-            kind: "load",
+            connection: self.options.connection.as_deref(),
+            kind: self.options.kind,
             source_system: &self.options.settings.source_system,
             started: millis(started),
         })?;
         store.flush()?;
+        let (files, bytes) = self.source.extent();
         observer.event(&Event::Started {
             run: &self.options.run,
-            bytes: self.inputs.iter().map(|input| input.size).sum(),
-            files: self.inputs.len(),
+            bytes,
+            files,
         });
-        let mut writer = Writer::new(store, &self.options, clock, observer, &self.cancel);
-        let result = self.transfer(&mut writer);
+        let (options, cancel) = (&self.options, &self.cancel);
+        let mut writer = Writer::new(store, options, clock, observer, cancel);
+        let result = transfer(self.source.as_mut(), &mut writer);
         let state = match &result {
             Err(_) => RunState::Failed,
-            Ok(()) if self.cancel.is_cancelled() => RunState::Interrupted,
-            Ok(()) if writer.tally.refused_files > 0 => RunState::Partial,
+            Ok(()) if cancel.is_cancelled() => RunState::Interrupted,
+            Ok(()) if writer.refusal.is_some() => RunState::Partial,
             Ok(()) => RunState::Completed,
         };
-        finish(writer, result, state, started, &self.options.run)
+        finish(writer, result, state, started, &options.run)
     }
+}
 
-    fn transfer(&self, writer: &mut Writer<'_>) -> Result<()> {
-        let source_system = &self.options.settings.source_system;
-        let aliases = Aliases::new(writer.store.aliases(source_system)?);
-        // What a run that died has left to do.
-        writer.repoint(&aliases)?;
-        pump::pump(self, writer, &aliases)?;
-        if self.cancel.is_cancelled() {
-            return writer.commit();
-        }
-        // Before the settling, so that what waited, deletions too, meets
-        // versions whose references are right.
-        writer.repoint(&aliases)?;
-        writer.settle(&aliases)?;
-        if writer.tally.balances() {
-            Ok(())
-        } else {
-            Err(Error::Accounting)
-        }
+fn transfer(source: &mut dyn Source, writer: &mut Writer<'_>) -> Result<()> {
+    let source_system = &writer.options.settings.source_system;
+    let aliases = Aliases::new(writer.store.aliases(source_system)?);
+    // What a run that died has left to do.
+    writer.repoint(&aliases)?;
+    pump::pump(source, writer, &aliases)?;
+    if writer.cancel.is_cancelled() {
+        return writer.commit();
+    }
+    // Before the settling, so that what waited, deletions too, meets
+    // versions whose references are right.
+    writer.repoint(&aliases)?;
+    writer.settle(&aliases)?;
+    if writer.tally.balances() {
+        Ok(())
+    } else {
+        Err(Error::Accounting)
     }
 }
 

@@ -6,32 +6,39 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::Load;
 use super::batch::Batch;
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
-use crate::source::{self, Chunk, Chunks, FileRefused};
+use super::{Cancel, LoadOptions};
+use crate::source::{self, Chunk, Chunks, FileRefused, Source, Supply};
 use crate::{Event, Result};
 
 /// One thread reads, some parse, and this one writes. Chunks are dealt to
 /// the workers in turn and taken back in turn, which keeps their order.
-pub(super) fn pump(load: &Load<'_>, writer: &mut Writer<'_>, aliases: &Aliases) -> Result<()> {
+pub(super) fn pump(
+    source: &mut dyn Source,
+    writer: &mut Writer<'_>,
+    aliases: &Aliases,
+) -> Result<()> {
+    let (options, cancel) = (writer.options, writer.cancel);
     let position = Arc::new(AtomicU64::new(0));
     let pool = Pool::default();
     thread::scope(|scope| {
         let mut jobs = Vec::new();
         let mut done = Vec::new();
-        for _ in 0..load.options.threads.max(1) {
+        for _ in 0..options.threads.max(1) {
             let (send_job, take_job) = sync_channel(1);
             let (send_done, take_done) = sync_channel(1);
             jobs.push(send_job);
             done.push(take_done);
-            let worker = Worker::new(&load.options.settings, aliases, load.options.max_line);
+            let worker = Worker::new(&options.settings, aliases, options.max_line);
             let pool = &pool;
             scope.spawn(move || work(worker, pool, &take_job, &send_done));
         }
         let reader = Reader {
-            load,
+            source,
+            options,
+            cancel,
             pool: &pool,
             position: &position,
             jobs,
@@ -101,38 +108,49 @@ enum Done {
     Waited,
 }
 
-struct Reader<'a, 'i> {
-    load: &'a Load<'i>,
+struct Reader<'a> {
+    source: &'a mut dyn Source,
+    options: &'a LoadOptions,
+    cancel: &'a Cancel,
     pool: &'a Pool,
     position: &'a Arc<AtomicU64>,
     jobs: Vec<SyncSender<Job>>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     fn run(self) {
         let mut turn = 0;
         // The channel is closed when the writer has given up.
         let mut send = |job| {
             let sent = self.jobs[turn].send(job).is_ok();
             turn = (turn + 1) % self.jobs.len();
-            sent && !self.load.cancel.is_cancelled()
+            sent && !self.cancel.is_cancelled()
         };
         let mut patients = true;
-        for input in self.load.inputs {
+        while let Some(supply) = self.source.next() {
+            let input = match supply {
+                Supply::File(input) => input,
+                Supply::Missing { name, reason } => {
+                    if send(Job::File(name)) && send(Job::Refused(FileRefused(reason.into()))) {
+                        continue;
+                    }
+                    return;
+                }
+            };
             // Once those at the front are through, nearly every reference to
             // a patient can be resolved as it comes by.
             if patients && !input.is_patients() {
                 patients = false;
-                if !self.wait_for_workers(&mut send) {
+                if !wait_for_workers(self.jobs.len(), &mut send) {
                     return;
                 }
             }
             if !send(Job::File(input.name())) {
                 return;
             }
-            let spool = &self.load.options.spool;
-            let mut chunks = match source::open(input, spool, self.position) {
-                Ok(reader) => Chunks::new(reader, input.document, self.load.options.max_line),
+            let spool = &self.options.spool;
+            let mut chunks = match source::open(&input, spool, self.position) {
+                Ok(reader) => Chunks::new(reader, &input, self.options.max_line),
                 Err(refused) => {
                     if !send(Job::Refused(refused)) {
                         return;
@@ -140,39 +158,39 @@ impl Reader<'_, '_> {
                     continue;
                 }
             };
-            if !self.chunks(&mut chunks, &mut send) {
+            if !deal(&mut chunks, self.pool, &mut send) {
                 return;
             }
         }
     }
+}
 
-    /// Waits until all chunks dealt so far are normalized; whether to go on.
-    fn wait_for_workers(&self, send: &mut impl FnMut(Job) -> bool) -> bool {
-        let (held, released) = mpsc::channel();
-        for _ in &self.jobs {
-            if !send(Job::Wait(held.clone())) {
-                return false;
-            }
+/// Waits until all chunks dealt so far are normalized; whether to go on.
+fn wait_for_workers(workers: usize, send: &mut impl FnMut(Job) -> bool) -> bool {
+    let (held, released) = mpsc::channel();
+    for _ in 0..workers {
+        if !send(Job::Wait(held.clone())) {
+            return false;
         }
-        drop(held);
-        // Nothing is ever sent: the channel closes when the last worker drops
-        // its end, also where it has gone.
-        while released.recv().is_ok() {}
-        true
     }
+    drop(held);
+    // Nothing is ever sent: the channel closes when the last worker drops
+    // its end, also where it has gone.
+    while released.recv().is_ok() {}
+    true
+}
 
-    /// Whether to go on with the next file.
-    fn chunks<R: Read>(&self, chunks: &mut Chunks<R>, send: &mut impl FnMut(Job) -> bool) -> bool {
-        loop {
-            match chunks.next(self.pool.buffer()) {
-                Ok(Some(chunk)) => {
-                    if !send(Job::Chunk(chunk)) {
-                        return false;
-                    }
+/// Deals a file out; whether to go on with the next.
+fn deal<R: Read>(chunks: &mut Chunks<R>, pool: &Pool, send: &mut impl FnMut(Job) -> bool) -> bool {
+    loop {
+        match chunks.next(pool.buffer()) {
+            Ok(Some(chunk)) => {
+                if !send(Job::Chunk(chunk)) {
+                    return false;
                 }
-                Ok(None) => return true,
-                Err(refused) => return send(Job::Refused(refused)),
             }
+            Ok(None) => return true,
+            Err(refused) => return send(Job::Refused(refused)),
         }
     }
 }

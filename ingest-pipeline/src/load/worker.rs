@@ -83,7 +83,8 @@ impl<'a> Worker<'a> {
             source::Content::TooLong(length) => self.too_long(chunk, length, batch),
             content => {
                 let lines = content == source::Content::Lines;
-                let mrn_patients = self.records(&chunk.data, lines, batch);
+                let expected = chunk.resource_type;
+                let mrn_patients = self.records(&chunk.data, lines, expected, batch);
                 let new = if self.preserve {
                     self.aliases.add(mrn_patients)
                 } else {
@@ -95,7 +96,7 @@ impl<'a> Worker<'a> {
                     .any(|patient| self.reported.contains(&self.hash(patient)))
                 {
                     batch.clear();
-                    self.records(&chunk.data, lines, batch);
+                    self.records(&chunk.data, lines, expected, batch);
                 }
                 batch.aliases = new;
                 batch.data = chunk.data;
@@ -105,10 +106,16 @@ impl<'a> Worker<'a> {
 
     /// Normalizes all records of a text and gives the source ids of the
     /// patients known by their medical record number.
-    fn records(&mut self, data: &[u8], lines: bool, batch: &mut Batch) -> Vec<String> {
+    fn records(
+        &mut self,
+        data: &[u8],
+        lines: bool,
+        expected: Option<&'static str>,
+        batch: &mut Batch,
+    ) -> Vec<String> {
         let mut mrn_patients = Vec::new();
         if !lines {
-            self.record(data, None, 0, batch, &mut mrn_patients);
+            self.record(data, (None, 0), expected, batch, &mut mrn_patients);
             return mrn_patients;
         }
         let mut start = 0;
@@ -117,8 +124,8 @@ impl<'a> Worker<'a> {
             if start < end {
                 self.record(
                     &data[start..end],
-                    Some(number),
-                    start,
+                    (Some(number), start),
+                    expected,
                     batch,
                     &mut mrn_patients,
                 );
@@ -130,12 +137,13 @@ impl<'a> Worker<'a> {
         mrn_patients
     }
 
-    /// Normalizes one line or document, which stands at `start` of the chunk.
+    /// Normalizes one document, or the line with that number, which stands at
+    /// `start` of the chunk.
     fn record(
         &mut self,
         bytes: &[u8],
-        line: Option<u64>,
-        start: usize,
+        (line, start): (Option<u64>, usize),
+        expected: Option<&'static str>,
         batch: &mut Batch,
         mrn_patients: &mut Vec<String>,
     ) {
@@ -165,6 +173,11 @@ impl<'a> Worker<'a> {
         } = self;
         normalizer.records(bytes, &mut |own, result| {
             let content = match result {
+                Ok(Record::Resource(normalized))
+                    if expected.is_some_and(|expected| expected != normalized.resource_type) =>
+                {
+                    wrong_type(expected, normalized.resource_type)
+                }
                 Ok(Record::Resource(normalized)) => {
                     if normalized.mrn_patient {
                         mrn_patients.push(normalized.source_id.to_owned());
@@ -212,6 +225,15 @@ impl<'a> Worker<'a> {
 
     fn hash(&self, patient: &str) -> u64 {
         self.state.hash_one(patient)
+    }
+}
+
+fn wrong_type(expected: Option<&str>, found: &'static str) -> Content {
+    let expected = expected.unwrap_or_default();
+    Content::Refused {
+        reason: Reason::WrongResourceType,
+        detail: format!("{found} in a file that has to hold {expected} only"),
+        resource_type: Some(found),
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) observer: &'a mut dyn Observer,
     pub(crate) cancel: &'a Cancel,
     pub(crate) tally: Tally,
-    /// The first file that could not be read, and why.
+    /// The first file that could not be read or is not what was promised, and
+    /// why; with it, the run is partial.
     pub(crate) refusal: Option<String>,
     pub(crate) ids: Ids,
     pub(crate) spool: Option<Spool>,
@@ -283,6 +284,10 @@ impl<'a> Writer<'a> {
         };
         self.store.quarantine(&self.options.run, &refused)?;
         self.tally.resource(resource_type).quarantined += 1;
+        // One record is not what it should be, but neither is its file.
+        if reason == Reason::WrongResourceType && self.refusal.is_none() {
+            self.refusal = Some(format!("{file}: {detail}"));
+        }
         self.observer.event(&Event::Quarantined {
             file,
             line,

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::FileRefused;
 use super::open::{not_lines, utf16};
+use super::{FileRefused, Input};
 
 /// How much is read at a time. Large enough to make hand-overs between
 /// threads rare, small enough for several to be under way in little memory.
@@ -18,6 +18,8 @@ pub(crate) struct Chunk {
     pub(crate) offset: u64,
     /// It is of a file of one JSON text, not of lines.
     pub(crate) document: bool,
+    /// The type that every resource of the file has to have.
+    pub(crate) resource_type: Option<&'static str>,
 }
 
 /// What a [`Chunk`] holds.
@@ -35,6 +37,7 @@ pub(crate) enum Content {
 pub(crate) struct Chunks<R> {
     reader: R,
     document: bool,
+    resource_type: Option<&'static str>,
     limit: usize,
     /// Read but not given out: what follows the last line feed.
     rest: Vec<u8>,
@@ -45,10 +48,11 @@ pub(crate) struct Chunks<R> {
 
 impl<R: Read> Chunks<R> {
     /// `limit` is the longest line, or document, to be taken.
-    pub(crate) fn new(reader: R, document: bool, limit: usize) -> Self {
+    pub(crate) fn new(reader: R, input: &Input, limit: usize) -> Self {
         Self {
             reader,
-            document,
+            document: input.document,
+            resource_type: input.resource_type,
             limit,
             rest: Vec::new(),
             offset: 0,
@@ -99,6 +103,7 @@ impl<R: Read> Chunks<R> {
             data,
             offset,
             document: self.document,
+            resource_type: self.resource_type,
         })
     }
 
@@ -157,6 +162,7 @@ impl<R: Read> Chunks<R> {
             data,
             offset,
             document: self.document,
+            resource_type: self.resource_type,
         })
     }
 }
@@ -167,7 +173,7 @@ mod tests {
 
     /// All chunks of a text, as content and length.
     fn chunks(text: &[u8], limit: usize) -> Vec<(Content, Vec<u8>, u64)> {
-        let mut chunks = Chunks::new(text, false, limit);
+        let mut chunks = Chunks::new(text, &Input::stdin(), limit);
         let mut all = Vec::new();
         while let Some(chunk) = chunks.next(Vec::new()).expect("readable") {
             all.push((chunk.content, chunk.data, chunk.offset));

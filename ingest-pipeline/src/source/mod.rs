@@ -2,10 +2,13 @@
 
 mod chunk;
 mod open;
+mod supply;
 mod walk;
 
 pub(crate) use chunk::{Chunk, Chunks, Content};
 pub(crate) use open::open;
+pub(crate) use supply::Files;
+pub use supply::{Source, Supply};
 pub use walk::{Input, inputs};
 
 /// Why a file is not read at all, without anything of its content.

@@ -27,7 +27,7 @@ pub(crate) fn open(
     let mut file = File::open(path)?;
     let head = peek(&mut file)?;
     file.seek(SeekFrom::Start(0))?;
-    let file = if is_gzip(&head) {
+    let file = if is_gzip(&head) && !input.verified {
         verified(file)?
     } else {
         file

@@ -9,12 +9,18 @@ use crate::{Error, Result};
 /// A file to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
+    /// What it is called, where that isn't its path.
+    pub(crate) name: Option<String>,
+    /// The type that every resource in it has to have.
+    pub(crate) resource_type: Option<&'static str>,
     /// `None` for standard input.
     pub(crate) path: Option<PathBuf>,
     /// Size in bytes as it is stored; 0 where it isn't known.
     pub(crate) size: u64,
     /// One JSON text, not lines.
     pub(crate) document: bool,
+    /// Its gzip stream, if it is one, is known to be whole.
+    pub(crate) verified: bool,
 }
 
 impl Input {
@@ -22,15 +28,42 @@ impl Input {
     #[must_use]
     pub const fn stdin() -> Self {
         Self {
+            name: None,
+            resource_type: None,
             path: None,
             size: 0,
             document: false,
+            verified: false,
+        }
+    }
+
+    /// A file of an export, called `name`: lines of NDJSON, all of type
+    /// `resource_type` where one is promised. Resources of another type are
+    /// refused as `wrong-resource-type`. The file has been read to its end
+    /// before, so that a gzip stream is known to be whole.
+    #[must_use]
+    pub fn exported(
+        path: PathBuf,
+        size: u64,
+        name: String,
+        resource_type: Option<&'static str>,
+    ) -> Self {
+        Self {
+            name: Some(name),
+            resource_type,
+            path: Some(path),
+            size,
+            document: false,
+            verified: true,
         }
     }
 
     /// The name for messages and for the quarantine.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
         self.path
             .as_ref()
             .map_or_else(|| "-".to_owned(), |path| path.display().to_string())
@@ -39,15 +72,21 @@ impl Input {
     fn file(path: PathBuf, size: u64) -> Self {
         let document = Kind::of(&path) == Some(Kind::Document);
         Self {
+            name: None,
+            resource_type: None,
             path: Some(path),
             size,
             document,
+            verified: false,
         }
     }
 
     /// Files that hold patients by their name: read first, so that most
     /// references to patients can be resolved at once. Nothing depends on it.
     pub(crate) fn is_patients(&self) -> bool {
+        if let Some(resource_type) = self.resource_type {
+            return resource_type == "Patient";
+        }
         let name = self.path.as_deref().and_then(Path::file_name);
         name.is_some_and(|name| name.to_string_lossy().starts_with("Patient"))
     }

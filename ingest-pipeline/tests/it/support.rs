@@ -17,6 +17,8 @@ impl Clock for Stopped {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_700_000_000)
     }
+
+    fn sleep(&self, _: Duration) {}
 }
 
 /// Files of NDJSON in a folder of their own.

@@ -1,0 +1,52 @@
+use super::Input;
+
+/// Gives the files of a load, one after the other.
+pub trait Source: Send {
+    /// The next file, waited for where it isn't there yet; `None` at the end,
+    /// and when the load was asked to stop.
+    fn next(&mut self) -> Option<Supply>;
+
+    /// How many files there will be, and their size in bytes as they are
+    /// stored, 0 where that isn't known.
+    fn extent(&self) -> (usize, u64);
+}
+
+/// What a [`Source`] gives.
+#[derive(Debug)]
+pub enum Supply {
+    /// A file to load.
+    File(Input),
+    /// A file that can't be had, or not as it should be: the run will be
+    /// partial.
+    Missing {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Files that are all there.
+pub(crate) struct Files<'a> {
+    inputs: &'a [Input],
+    next: usize,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) const fn new(inputs: &'a [Input]) -> Self {
+        Self { inputs, next: 0 }
+    }
+}
+
+impl Source for Files<'_> {
+    fn next(&mut self) -> Option<Supply> {
+        let input = self.inputs.get(self.next)?;
+        self.next += 1;
+        Some(Supply::File(input.clone()))
+    }
+
+    fn extent(&self) -> (usize, u64) {
+        let bytes = self.inputs.iter().map(|input| input.size).sum();
+        (self.inputs.len(), bytes)
+    }
+}

@@ -1,0 +1,154 @@
+//! What has to outlive a process but is no resource: leases, the state of
+//! runs, running exports, watermarks.
+
+mod job;
+mod lease;
+mod run;
+mod watermark;
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{Error, Result};
+
+pub use job::{FileRecord, Job};
+pub use lease::Lease;
+pub use run::{BulkState, BulkRun};
+pub use watermark::Watermark;
+
+/// The state database: one SQLite file, shared by all processes that work
+/// with the same store.
+pub struct State {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl State {
+    /// Opens a state database, which is created where it does not exist.
+    ///
+    /// # Errors
+    /// A file that can't be opened, or that is no state database of this
+    /// version.
+    pub fn open(path: &Path) -> Result<Self> {
+        create_private(path).map_err(|source| Error::StateFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut state = Self {
+            connection: Connection::open_with_flags(path, flags).map_err(fault(path))?,
+            path: path.to_owned(),
+        };
+        state.set_up().map_err(fault(path))?;
+        let version = state.version().map_err(fault(path))?;
+        if version != VERSION {
+            return Err(Error::StateVersion {
+                path: path.to_owned(),
+                found: version,
+            });
+        }
+        Ok(state)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder for files of exports, which hold patient data until they are
+    /// in the store.
+    #[must_use]
+    pub fn exports(&self) -> PathBuf {
+        self.beside("exports")
+    }
+
+    /// The state database that belongs to a store, where none is configured.
+    #[must_use]
+    pub fn path_beside(store: &Path) -> PathBuf {
+        store.with_extension("state.db")
+    }
+
+    fn beside(&self, what: &str) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".");
+        name.push(what);
+        PathBuf::from(name)
+    }
+
+    fn set_up(&mut self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        self.connection
+            .pragma_update(None, "journal_mode", "WAL")?;
+        // Few and small transactions, none of which may be lost with the power.
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let tables: i64 =
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()
+    }
+
+    /// The version of the schema; -1 for a database of another application.
+    fn version(&self) -> rusqlite::Result<i64> {
+        let number = |pragma| {
+            self.connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        if number("application_id")? != APPLICATION_ID {
+            return Ok(-1);
+        }
+        number("user_version")
+    }
+
+    /// For `map_err`.
+    fn fault(&self) -> impl Fn(rusqlite::Error) -> Error + use<> {
+        fault(&self.path)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn fault(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |source| Error::State {
+        path: path.clone(),
+        source: Box::new(source),
+    }
+}
+
+/// Makes an empty file that only its owner can read, where there is none yet.
+fn create_private(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// "InSt", in the database's header.
+const APPLICATION_ID: i64 = 0x496E_5374;
+const VERSION: i64 = 1;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
