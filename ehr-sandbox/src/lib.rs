@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+
+mod auth;
+mod builder;
+mod data;
+mod ehr;
+mod error;
+mod export;
+mod fault;
+mod fhir;
+mod log;
+mod reply;
+mod rng;
+mod route;
+mod sandbox;
+mod transport;
+
+pub use auth::RegisteredClient;
+pub use builder::Builder;
+pub use data::{Data, Level, Resource};
+pub use error::{Error, Result};
+pub use export::{ExportSettings, ManifestStyle};
+pub use fault::{ErrorBody, Fault, FaultPlan, Files, Hits, What, Where};
+pub use log::Recorded;
+pub use sandbox::Sandbox;
+pub use transport::InProcess;

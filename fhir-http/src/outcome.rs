@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What a FHIR server says about a request
 /// ([OperationOutcome](https://hl7.org/fhir/R4/operationoutcome.html)).
@@ -19,7 +20,8 @@ pub struct Issue {
     /// The issue type, such as `not-found` or `transient`.
     #[serde(default)]
     pub code: String,
-    /// The server's words. They may name patients: never log them.
+    /// The server's words, from `diagnostics` or else `details.text`. They
+    /// may name patients: never log them.
     #[serde(default)]
     pub diagnostics: Option<String>,
     /// Where in the resource, as FHIRPath.
@@ -55,6 +57,27 @@ impl From<String> for Severity {
 }
 
 impl OperationOutcome {
+    /// Reads one, leniently: what is not there or of another type is left out.
+    /// `None` for what is no OperationOutcome at all, such as an HTML page.
+    #[must_use]
+    pub fn from_json(json: &[u8]) -> Option<Self> {
+        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+        Self::from_value(&serde_json::from_slice(json).ok()?)
+    }
+
+    pub(crate) fn from_value(value: &Value) -> Option<Self> {
+        if value["resourceType"] != "OperationOutcome" {
+            return None;
+        }
+        let issues = value["issue"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        Some(Self {
+            issues: issues.iter().map(Issue::from_value).collect(),
+        })
+    }
+
     /// The codes of its issues, without what may be content: only those made
     /// of small letters and hyphens, as FHIR's are.
     #[must_use]
@@ -64,7 +87,30 @@ impl OperationOutcome {
                 && code.len() <= 32
                 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
         };
-        self.issues.iter().map(|issue| issue.code.as_str()).filter(plain).collect()
+        self.issues
+            .iter()
+            .map(|issue| issue.code.as_str())
+            .filter(plain)
+            .collect()
+    }
+}
+
+impl Issue {
+    fn from_value(value: &Value) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let expression = value["expression"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(text);
+        Self {
+            severity: text(&value["severity"])
+                .map(Severity::from)
+                .unwrap_or_default(),
+            code: text(&value["code"]).unwrap_or_default(),
+            diagnostics: text(&value["diagnostics"]).or_else(|| text(&value["details"]["text"])),
+            expression: expression.collect(),
+        }
     }
 }
 
@@ -82,5 +128,44 @@ impl fmt::Debug for Issue {
             .field("severity", &self.severity)
             .field("code", &self.code)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_outcomes_are_read_as_far_as_they_go() {
+        let json = br#"{"resourceType":"OperationOutcome","issue":[
+            {"severity":"warning","code":"not-found","diagnostics":"no Patient/77"},
+            {"severity":null,"code":"59130 Miller","details":{"text":"Miller"},"expression":"x"},
+            "nonsense"]}"#;
+        let outcome = OperationOutcome::from_json(json).unwrap();
+        assert_eq!(outcome.issues.len(), 3);
+        assert_eq!(outcome.issues[0].severity, Severity::Warning);
+        assert_eq!(outcome.issues[1].severity, Severity::Error);
+        assert_eq!(outcome.issues[1].diagnostics.as_deref(), Some("Miller"));
+        assert_eq!(outcome.codes(), ["not-found"]);
+        let shown = format!("{outcome:?}");
+        assert!(!shown.contains("Patient/77"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_outcome() {
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "null",
+            "{}",
+            r#"{"resourceType":"Patient"}"#,
+            "{\"a\":",
+        ] {
+            assert_eq!(OperationOutcome::from_json(body.as_bytes()), None, "{body}");
+        }
+        let empty =
+            OperationOutcome::from_json(b"\xEF\xBB\xBF{\"resourceType\":\"OperationOutcome\"}");
+        assert_eq!(empty, Some(OperationOutcome::default()));
     }
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use http::{HeaderMap, header};
+
 use crate::TransportError;
 
 /// Sends one request and gives the response back, whatever its status.
@@ -62,4 +64,26 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Body(…)")
     }
+}
+
+/// Whether a response says where its body ends, by `Content-Length` or chunks
+/// ([RFC 9112, 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)). A
+/// body of one that doesn't ends with its connection, and looks whole wherever
+/// that breaks.
+#[must_use]
+pub fn is_delimited(headers: &HeaderMap) -> bool {
+    let chunked = |value: &http::HeaderValue| {
+        let last = value
+            .as_bytes()
+            .rsplit(|b| *b == b',')
+            .next()
+            .unwrap_or_default();
+        last.trim_ascii().eq_ignore_ascii_case(b"chunked")
+    };
+    headers.contains_key(header::CONTENT_LENGTH)
+        || headers
+            .get_all(header::TRANSFER_ENCODING)
+            .iter()
+            .next_back()
+            .is_some_and(chunked)
 }

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread;
 
-use ingest_pipeline::config::{Config, Tenant};
+use ingest_pipeline::config::{Config, ConnectionSettings, Tenant};
+use ingest_pipeline::state::State;
 use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Error, Settings};
 
@@ -81,12 +83,21 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// A connection, ready for use.
+    pub(crate) fn connection(&self, name: &str) -> Result<ConnectionSettings, Failure> {
+        Ok(self.config()?.connection(name).map_err(Error::from)?)
+    }
+
+    /// The state database that belongs to a store.
+    pub(crate) fn state_path(&self, db: &Path) -> Result<PathBuf, Failure> {
+        let configured = &self.config()?.state.path;
+        Ok(configured.clone().unwrap_or_else(|| State::path_beside(db)))
+    }
+
     /// How resources are normalized, and the organization that does it.
     pub(crate) fn settings(&self, source: &Source) -> Result<(Settings, String), Failure> {
         let tenant = self.tenant(source.tenant.as_deref())?;
-        let id_key = tenant
-            .id_key
-            .map(|key| key.id_key(|name| std::env::var(name).ok()));
+        let id_key = tenant.id_key.map(|key| key.id_key(env));
         let settings = Settings {
             source_system: source.source_system.clone(),
             id_mode: source.id_mode.into(),
@@ -99,4 +110,34 @@ impl<'a> Context<'a> {
             tenant.organization.unwrap_or_else(|| "ingest".to_owned()),
         ))
     }
+}
+
+/// Looks an environment variable up.
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Who we are, in the messages of other processes.
+pub(crate) fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "this machine",
+        host => host,
+    };
+    format!("process {} on {host}", std::process::id())
+}
+
+pub(crate) fn random() -> Result<[u8; 10], Failure> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::new(
+            Exit::Unexpected,
+            format!("the system has no random numbers: {error}"),
+        )
+    })?;
+    Ok(bytes)
+}
+
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,9 +1,8 @@
 //! Exit codes, and failures that carry one.
 
-use std::error::Error as _;
 use std::process::ExitCode;
 
-use ingest_pipeline::{Error, store};
+use ingest_pipeline::{Error, ErrorKind, causes, store};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +13,11 @@ pub(crate) enum Exit {
     /// Finished, some records quarantined; only with `--strict`.
     Quarantined = 3,
     Configuration = 4,
+    Authentication = 5,
+    /// The server can't be reached, or not safely.
+    Network = 6,
+    /// The server refuses, or the export failed.
+    Server = 7,
     AlreadyRunning = 8,
     Store = 10,
     /// Some files failed.
@@ -31,6 +35,9 @@ impl Exit {
             Self::Usage => "usage",
             Self::Quarantined => "quarantined",
             Self::Configuration => "configuration",
+            Self::Authentication => "authentication",
+            Self::Network => "network",
+            Self::Server => "server",
             Self::AlreadyRunning => "already-running",
             Self::Store => "store",
             Self::Partial => "partial",
@@ -72,32 +79,21 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let exit = match &error {
-            Error::Store(store::Error::Locked { .. }) => Exit::AlreadyRunning,
-            Error::Store(_) => Exit::Store,
-            Error::Config(_) => Exit::Configuration,
-            Error::Input { .. } | Error::NoInput { .. } => Exit::Usage,
+        let exit = match error.kind() {
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Configuration => Exit::Configuration,
+            ErrorKind::Authentication => Exit::Authentication,
+            ErrorKind::Network => Exit::Network,
+            ErrorKind::Server => Exit::Server,
+            ErrorKind::Running => Exit::AlreadyRunning,
+            ErrorKind::Store => Exit::Store,
+            ErrorKind::Interrupted => Exit::Interrupted,
             _ => Exit::Unexpected,
         };
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
-            cause = error.source();
-        }
-        let failure = Self::new(exit, message);
-        match &error {
-            Error::Input { .. } | Error::NoInput { .. } => failure.hint(
-                "give NDJSON files, Bundles as .json, or folders of them; - is standard input",
-            ),
-            Error::Store(store::Error::NotFound { .. }) => {
-                failure.hint("name the store with --db, or load something into it first")
-            }
-            Error::Store(store::Error::Locked { .. }) => {
-                failure.hint("one run at a time writes a store; look at it with: ingest runs list")
-            }
-            _ => failure,
+        Self {
+            exit,
+            message: causes(&error),
+            hint: error.hint(),
         }
     }
 }

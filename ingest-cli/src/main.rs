@@ -7,6 +7,7 @@ mod exit;
 mod log;
 mod progress;
 mod report;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,12 @@ fn main() -> ExitCode {
     log::start(&args.global);
     let context = Context::new(&args.global);
     let result = match &args.command {
+        Command::Demo(demo) => commands::demo::run(&context, demo),
+        Command::Init(init) => commands::init::run(&context, init),
+        Command::Test(test) => commands::test::run(&context, test),
+        Command::Bulk(bulk) => commands::bulk::run(&context, bulk),
+        Command::Status(status) => commands::status::run(&context, status),
+        Command::Sandbox(sandbox) => commands::sandbox::run(&context, sandbox),
         Command::Load(load) => commands::load::run(&context, load),
         Command::Normalize(normalize) => commands::normalize::run(&context, normalize),
         Command::Export(export) => commands::export::run(&context, export),

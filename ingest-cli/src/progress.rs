@@ -25,6 +25,9 @@ pub(crate) struct Progress<'c> {
     started: SystemTime,
     last_line: SystemTime,
     refused: u64,
+    /// Files of an export: all, and those begun.
+    files: (usize, usize),
+    state: String,
 }
 
 enum Shape {
@@ -53,6 +56,8 @@ impl<'c> Progress<'c> {
             started: now,
             last_line: now,
             refused: 0,
+            files: (0, 0),
+            state: String::new(),
         }
     }
 
@@ -85,7 +90,8 @@ impl<'c> Progress<'c> {
             Shape::Nothing => {}
             Shape::Bar(bar) => {
                 bar.set_position(bytes);
-                bar.set_message(format!("{resources} resources, {rate:.0}/s"));
+                let files = self.of_files();
+                bar.set_message(format!("{files}{resources} resources, {rate:.0}/s"));
             }
             Shape::Lines => {
                 if now.duration_since(self.last_line).unwrap_or_default() < LINES {
@@ -96,10 +102,52 @@ impl<'c> Progress<'c> {
                 let share = share
                     .map(|share| format!("{share}% of the input, "))
                     .unwrap_or_default();
+                let files = self.of_files();
+                if self.bytes == 0 {
+                    report::note(&format!("{files}{resources} resources, {rate:.0}/s"));
+                    return;
+                }
                 let left = self.bytes.saturating_sub(bytes) as f64 * seconds / bytes.max(1) as f64;
                 report::note(&format!(
                     "{share}{resources} resources, {rate:.0}/s, about {left:.0} s left"
                 ));
+            }
+        }
+    }
+
+    fn of_files(&self) -> String {
+        match self.files {
+            (0, _) => String::new(),
+            (all, begun) => format!("file {begun} of {all}, "),
+        }
+    }
+
+    /// Tells that a server is not done yet.
+    fn waiting(&mut self, message: Option<&str>, elapsed: Duration, wait: Duration) {
+        let message = message
+            .map(|message| format!("\"{message}\", "))
+            .unwrap_or_default();
+        let text = format!(
+            "{}: {message}{} s so far, asking again in {:.1} s",
+            self.state,
+            elapsed.as_secs(),
+            wait.as_secs_f64()
+        );
+        match &self.shape {
+            Shape::Nothing => {}
+            Shape::Bar(bar) => {
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_message(text);
+                bar.tick();
+            }
+            Shape::Lines => {
+                let now = self.clock.now();
+                if now.duration_since(self.last_line).unwrap_or_default() >= LINES {
+                    self.last_line = now;
+                    report::note(&text);
+                }
             }
         }
     }
@@ -120,7 +168,37 @@ impl Observer for Progress<'_> {
                 self.aside(|| info!(run, bytes, files, "started"));
                 self.start(bytes);
             }
-            Event::File { name } => self.aside(|| info!(file = name, "reading")),
+            Event::File { name } => {
+                self.files.1 += 1;
+                self.aside(|| info!(file = name, "reading"));
+            }
+            Event::Export { run, since } => {
+                self.aside(|| info!(run, since = since.unwrap_or("the beginning"), "exporting"));
+            }
+            Event::State { state } => {
+                state.clone_into(&mut self.state);
+                self.aside(|| info!(state, "the run goes on"));
+            }
+            Event::Waiting {
+                message,
+                elapsed,
+                wait,
+                failures,
+            } => {
+                if failures > 0 {
+                    self.aside(|| warn!(failures, "the server gives no usable answer"));
+                }
+                self.waiting(message, elapsed, wait);
+            }
+            Event::Manifest { files, resources } => {
+                self.files = (files, 0);
+                self.aside(|| info!(files, resources, "the export is ready"));
+            }
+            Event::Notice { text } => {
+                if !matches!(self.shape, Shape::Nothing) {
+                    self.aside(|| report::note(text));
+                }
+            }
             Event::Progress { bytes, resources } => self.progress(bytes, resources),
             Event::Quarantined {
                 file,

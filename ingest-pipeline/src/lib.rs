@@ -1,20 +1,28 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "bulk")]
+pub mod bulk;
 mod clock;
 pub mod config;
+#[cfg(feature = "bulk")]
+pub mod connect;
 mod error;
 mod export;
+pub mod init;
 mod load;
 mod matches;
 mod normalize;
 mod observer;
+#[cfg(feature = "bulk")]
+pub mod probe;
 mod source;
 #[cfg(feature = "sqlite")]
 pub mod state;
 mod summary;
+pub mod vendor;
 
 pub use clock::run_id;
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result, causes};
 pub use export::{Exported, export};
 pub use load::{Cancel, Load, LoadOptions};
 pub use normalize::{NormalizeOptions, NormalizeSummary, Output, normalize};
@@ -25,3 +33,5 @@ pub use summary::{RunSummary, TypeCounts};
 pub use fhir_http::{Clock, Interrupt, SystemClock};
 pub use fhir_normalize::{IdKey, IdMode, Reason, Settings};
 pub use fhir_store as store;
+#[cfg(feature = "bulk")]
+pub use smart_auth as auth;

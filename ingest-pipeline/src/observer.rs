@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::RunSummary;
 
 /// Hears what a job does, on the thread that called it. Nothing in an event
@@ -60,6 +62,41 @@ pub enum Event<'a> {
     Settling {
         /// Records that waited.
         records: u64,
+    },
+    /// An export begins, or goes on.
+    Export {
+        /// Id of the run.
+        run: &'a str,
+        /// The `_since` it has; `None` for an export of everything.
+        since: Option<&'a str>,
+    },
+    /// A run over the network has reached a state.
+    State {
+        /// Its name.
+        state: &'a str,
+    },
+    /// The server is not done yet.
+    Waiting {
+        /// What it says about it, in its own words: for people, not for logs.
+        message: Option<&'a str>,
+        /// How long the export has been going on.
+        elapsed: Duration,
+        /// Until it is asked again.
+        wait: Duration,
+        /// How often in a row there was no usable answer.
+        failures: u32,
+    },
+    /// The server is done, and files begin to come.
+    Manifest {
+        /// How many files.
+        files: usize,
+        /// How many resources, where the server says it for every file.
+        resources: Option<u64>,
+    },
+    /// Something that is worth knowing.
+    Notice {
+        /// What.
+        text: &'a str,
     },
     /// The run has ended.
     Finished(&'a RunSummary),

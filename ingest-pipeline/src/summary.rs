@@ -36,6 +36,9 @@ pub struct RunSummary {
     pub bytes: u64,
     /// Milliseconds it took.
     pub elapsed_ms: u64,
+    /// Why it is partial, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// The same by resource type; records of no readable type are `Unknown`.
     pub by_type: BTreeMap<&'static str, TypeCounts>,
 }
@@ -137,6 +140,7 @@ impl Tally {
             refused_files: self.refused_files,
             bytes: counts.bytes,
             elapsed_ms,
+            error: None,
             by_type: self.by_type,
         }
     }

@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+
+mod assertion;
+mod backend;
+mod bearer;
+mod body;
+mod cache;
+mod discovery;
+mod error;
+mod key;
+mod oauth;
+mod scope;
+mod scope_set;
+mod secret;
+mod token;
+
+pub use assertion::{ClientAssertion, SignedAssertion};
+pub use backend::{BackendServices, Builder};
+pub use bearer::StaticToken;
+pub use discovery::SmartConfiguration;
+pub use error::{Error, Result};
+pub use key::{Algorithm, Pkcs8Key, PublicJwk, Signer, Signers, SigningKey};
+pub use oauth::OAuthError;
+pub use scope::{Scope, ScopeError, Syntax};
+pub use scope_set::ScopeSet;
+pub use secret::Secret;
+pub use token::{AccessToken, TokenResponse};

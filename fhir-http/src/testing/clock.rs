@@ -13,7 +13,9 @@ impl FakeClock {
     /// A clock that shows `now`.
     #[must_use]
     pub const fn new(now: SystemTime) -> Self {
-        Self { state: Mutex::new((now, Vec::new())) }
+        Self {
+            state: Mutex::new((now, Vec::new())),
+        }
     }
 
     /// Moves it on.
@@ -24,7 +26,11 @@ impl FakeClock {
     /// Everything that was slept so far, in order.
     #[must_use]
     pub fn slept(&self) -> Vec<Duration> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .clone()
     }
 }
 

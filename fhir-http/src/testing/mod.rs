@@ -2,7 +2,9 @@
 //! crate.
 
 mod clock;
+mod random;
 mod replay;
 
 pub use clock::FakeClock;
+pub use random::FakeRandom;
 pub use replay::{Recorded, Replay};

@@ -56,7 +56,10 @@ impl Replay {
     /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -64,11 +67,19 @@ impl HttpClient for Replay {
     /// # Panics
     /// When there are no answers left.
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, TransportError> {
-        let answer = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let answer = self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
         let path = request.uri().path().to_owned();
-        let answer = answer.unwrap_or_else(|| panic!("no answer left for {} {path}", request.method()));
+        let answer =
+            answer.unwrap_or_else(|| panic!("no answer left for {} {path}", request.method()));
         let response = answer(&request);
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request);
         response
     }
 }

@@ -1,16 +1,12 @@
 use std::path::Path;
-use std::thread;
-
-use ingest_pipeline::store::{RunState, SqliteStore};
-use ingest_pipeline::{Cancel, Load, LoadOptions, RunSummary, SystemClock, inputs, run_id};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::report;
+use crate::{report, signals};
+use ingest_pipeline::store::{RunState, SqliteStore};
+use ingest_pipeline::{Load, LoadOptions, RunSummary, SystemClock, inputs, run_id};
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Failure> {
     let clock = SystemClock;
@@ -25,11 +21,11 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
     let options = LoadOptions {
         organization,
         max_line: args.source.max_line,
-        threads: args.threads.unwrap_or_else(processors),
-        ..LoadOptions::new(settings, run_id(&clock, random()?), folder)
+        threads: args.threads.unwrap_or_else(crate::context::processors),
+        ..LoadOptions::new(settings, run_id(&clock, crate::context::random()?), folder)
     };
     let load = Load::new(options, &inputs);
-    stop_on_signals(&load.cancel())?;
+    signals::stop(&load.cancel())?;
     let mut progress = Progress::new(context.global, &clock);
     let summary = load.run(&mut store, &clock, &mut progress)?;
     if context.global.json {
@@ -43,39 +39,6 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
         _ if args.strict && summary.quarantined > 0 => Exit::Quarantined,
         _ => Exit::Ok,
     })
-}
-
-/// The first signal ends the run in order; the second ends the process.
-fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
-    let register = |signal| {
-        // In this order: the first signal finds the flag not set yet.
-        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, cancel.flag())?;
-        flag::register(signal, cancel.flag())
-    };
-    for signal in [SIGINT, SIGTERM] {
-        register(signal).map_err(|error| {
-            Failure::new(
-                Exit::Unexpected,
-                format!("cannot listen for signals: {error}"),
-            )
-        })?;
-    }
-    Ok(())
-}
-
-fn random() -> Result<[u8; 10], Failure> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::new(
-            Exit::Unexpected,
-            format!("the system has no random numbers: {error}"),
-        )
-    })?;
-    Ok(bytes)
-}
-
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The summary for people.

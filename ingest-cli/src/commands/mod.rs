@@ -1,8 +1,14 @@
 //! One module a command.
 
+pub(crate) mod bulk;
+pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod normalize;
 pub(crate) mod quarantine;
 pub(crate) mod runs;
+pub(crate) mod sandbox;
 pub(crate) mod shell;
+pub(crate) mod status;
+pub(crate) mod test;

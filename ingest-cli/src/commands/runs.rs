@@ -122,7 +122,7 @@ fn as_json(run: &RunRecord) -> Value {
 }
 
 /// ISO 8601 in UTC.
-fn instant(millis: i64) -> String {
+pub(crate) fn instant(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis)
         .map(|instant| instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
         .unwrap_or_default()

@@ -27,6 +27,8 @@ use writer::Writer;
 pub struct LoadOptions {
     /// What the run is called in the store's list: `load`, `bulk`.
     pub kind: &'static str,
+    /// When the run began, where that was before the load.
+    pub started: Option<SystemTime>,
     /// Name of the connection the input comes from, where it has one.
     pub connection: Option<String>,
     /// How resources of the source are normalized.
@@ -51,6 +53,7 @@ impl LoadOptions {
     pub fn new(settings: Settings, run: impl Into<String>, spool: impl Into<PathBuf>) -> Self {
         Self {
             kind: "load",
+            started: None,
             connection: None,
             settings,
             run: run.into(),
@@ -76,6 +79,12 @@ impl Cancel {
     /// Asks: what is under way is committed, nothing new is begun.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// One that is asked for by setting `flag`, such as a signal handler's.
+    #[must_use]
+    pub const fn from_flag(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
     }
 
     /// The flag behind it, for signal handlers: true asks to stop.
@@ -148,8 +157,9 @@ impl<'a> Load<'a> {
         clock: &dyn Clock,
         observer: &mut dyn Observer,
     ) -> Result<RunSummary> {
-        let started = clock.now();
-        store.interrupt_stale_runs(millis(started))?;
+        let now = clock.now();
+        let started = self.options.started.unwrap_or(now);
+        store.interrupt_stale_runs(millis(now))?;
         store.start_run(&NewRun {
             id: &self.options.run,
             connection: self.options.connection.as_deref(),
@@ -213,11 +223,12 @@ fn finish(
     let tally = std::mem::take(&mut writer.tally);
     let counts = tally.counts();
     let elapsed_ms = u64::try_from(elapsed).unwrap_or(u64::MAX);
-    let summary = tally.summary(run.to_owned(), state, elapsed_ms);
-    // The summary is numbers and names of types, which always serialize.
-    let text = serde_json::to_string(&summary).unwrap_or_default();
     let failed = result.as_ref().err().map(ToString::to_string);
     let error = failed.or(writer.refusal.take());
+    let mut summary = tally.summary(run.to_owned(), state, elapsed_ms);
+    summary.error.clone_from(&error);
+    // The summary is numbers and text, which always serialize.
+    let text = serde_json::to_string(&summary).unwrap_or_default();
     let closed = writer.store.finish_run(
         run,
         state,

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::batch::Batch;
 use super::worker::{Aliases, Worker};
@@ -45,8 +46,15 @@ pub(super) fn pump(
         };
         scope.spawn(move || reader.run());
         for turn in (0..done.len()).cycle() {
-            // A closed channel: the reader has come to its end.
-            let Ok(message) = done[turn].recv() else {
+            let message = loop {
+                match done[turn].recv_timeout(TICK) {
+                    Ok(message) => break Some(message),
+                    // The reader has come to its end.
+                    Err(RecvTimeoutError::Disconnected) => break None,
+                    Err(RecvTimeoutError::Timeout) => progress(writer, &position),
+                }
+            };
+            let Some(message) = message else {
                 break;
             };
             if let Done::Batch(batch) = &message {
@@ -81,15 +89,22 @@ fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Poo
         Done::Waited => {}
         Done::Batch(batch) => {
             writer.write(&batch)?;
-            writer.observer.event(&Event::Progress {
-                bytes: position.load(Ordering::Relaxed),
-                resources: writer.tally.resources(),
-            });
+            progress(writer, position);
             pool.put(*batch);
         }
     }
     Ok(())
 }
+
+fn progress(writer: &mut Writer<'_>, position: &AtomicU64) {
+    writer.observer.event(&Event::Progress {
+        bytes: position.load(Ordering::Relaxed),
+        resources: writer.tally.resources(),
+    });
+}
+
+/// How often an observer hears of a load that waits for its source.
+const TICK: Duration = Duration::from_secs(1);
 
 /// From the reader to a worker.
 enum Job {

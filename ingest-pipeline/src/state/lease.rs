@@ -116,6 +116,27 @@ impl State {
         Ok(())
     }
 
+    /// Who runs a connection at `now`, if anybody.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn holder(&self, connection: &str, now: i64) -> Result<Option<String>> {
+        let held: Option<(String, i64)> = self
+            .connection
+            .query_row(
+                "SELECT holder, expires FROM lease WHERE connection = ?1",
+                [connection],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(self.fault())?;
+        let Some((holder, _)) = held.filter(|(_, expires)| *expires > now) else {
+            return Ok(None);
+        };
+        // Whoever can take the lock knows that the holder is gone.
+        Ok(self.lock(connection)?.is_none().then_some(holder))
+    }
+
     /// `None` where another process holds it.
     fn lock(&self, connection: &str) -> Result<Option<File>> {
         let folder = self.beside("leases");
@@ -167,6 +188,10 @@ mod tests {
         let error = two.acquire("a", "run-2", "process 2", 2_000).unwrap_err();
         assert!(matches!(error, Error::Running { run, since: 1_000, .. } if run == "run-1"));
         assert!(two.acquire("b", "run-3", "process 2", 2_000).is_ok());
+        assert_eq!(
+            two.holder("a", 2_000).unwrap().as_deref(),
+            Some("process 1")
+        );
         one.release(lease).unwrap();
         assert!(two.acquire("a", "run-2", "process 2", 3_000).is_ok());
     }
@@ -179,6 +204,7 @@ mod tests {
         // As the system does when a process ends in whatever way.
         drop(one.acquire("a", "run-1", "process 1", 1_000).unwrap());
         let mut two = State::open(&path).unwrap();
+        assert_eq!(two.holder("a", 1_001).unwrap(), None);
         assert!(two.acquire("a", "run-2", "process 2", 1_001).is_ok());
     }
 
@@ -194,7 +220,10 @@ mod tests {
         let other = two.acquire("a", "run-2", "process 2", 110_000).unwrap();
         assert!(!one.renew(&lease, 110_001).unwrap(), "it has to notice");
         one.release(lease).unwrap();
-        assert!(two.renew(&other, 110_002).unwrap(), "nothing of the other's is touched");
+        assert!(
+            two.renew(&other, 110_002).unwrap(),
+            "nothing of the other's is touched"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 
 pub use job::{FileRecord, Job};
 pub use lease::Lease;
-pub use run::{BulkState, BulkRun};
+pub use run::{BulkRun, BulkState};
 pub use watermark::Watermark;
 
 /// The state database: one SQLite file, shared by all processes that work
@@ -82,8 +82,7 @@ impl State {
 
     fn set_up(&mut self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
-        self.connection
-            .pragma_update(None, "journal_mode", "WAL")?;
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
         // Few and small transactions, none of which may be lost with the power.
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         let transaction = self

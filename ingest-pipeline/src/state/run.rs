@@ -116,7 +116,10 @@ impl State {
     /// When the database fails.
     pub fn set_since(&mut self, id: &str, since: Option<&str>) -> Result<()> {
         self.connection
-            .execute("UPDATE run SET since = ?2 WHERE id = ?1", params![id, since])
+            .execute(
+                "UPDATE run SET since = ?2 WHERE id = ?1",
+                params![id, since],
+            )
             .map_err(self.fault())?;
         Ok(())
     }
@@ -166,6 +169,20 @@ impl State {
         let rows = statement
             .query_map(params![connection, limit], record)
             .map_err(&fault)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(&fault)
+    }
+
+    /// Connections that have had a run, sorted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn connections(&self) -> Result<Vec<String>> {
+        let fault = self.fault();
+        let mut statement = self
+            .connection
+            .prepare("SELECT DISTINCT connection FROM run ORDER BY connection")
+            .map_err(&fault)?;
+        let rows = statement.query_map([], |row| row.get(0)).map_err(&fault)?;
         rows.collect::<rusqlite::Result<_>>().map_err(&fault)
     }
 

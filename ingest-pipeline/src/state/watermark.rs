@@ -88,7 +88,10 @@ mod tests {
     fn a_watermark_counts_while_the_store_has_its_run() {
         let folder = tempfile::tempdir().unwrap();
         let mut state = State::open(&folder.path().join("state.db")).unwrap();
-        for (run, instant, now) in [("r1", "2026-01-01T00:00:00Z", 1), ("r2", "2026-02-01T00:00:00Z", 2)] {
+        for (run, instant, now) in [
+            ("r1", "2026-01-01T00:00:00Z", 1),
+            ("r2", "2026-02-01T00:00:00Z", 2),
+        ] {
             let watermark = Watermark {
                 run: run.to_owned(),
                 scope: "s".to_owned(),
@@ -97,11 +100,17 @@ mod tests {
             state.set_watermark("c", &watermark, now).unwrap();
         }
         let newest = |known: &[&str]| {
-            let found = state.watermark("c", |run| Ok(known.contains(&run))).unwrap();
+            let found = state
+                .watermark("c", |run| Ok(known.contains(&run)))
+                .unwrap();
             found.map(|watermark| watermark.run)
         };
         assert_eq!(newest(&["r1", "r2"]).as_deref(), Some("r2"));
-        assert_eq!(newest(&["r1"]).as_deref(), Some("r1"), "restored from a copy");
+        assert_eq!(
+            newest(&["r1"]).as_deref(),
+            Some("r1"),
+            "restored from a copy"
+        );
         assert_eq!(newest(&[]), None, "another store");
     }
 }

@@ -1,6 +1,11 @@
 //! Tests of the pipeline over its public API, with stores in memory.
 
+mod config;
+mod config_errors;
+mod connections;
 mod faults;
+mod init;
 mod order;
 mod replay;
 mod support;
+mod vendors;

@@ -1,10 +1,14 @@
 //! The command line.
 
+mod network;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ingest_pipeline::IdMode;
+
+pub(crate) use network::{Bulk, Demo, Init, Sandbox, Since, Status, Test};
 
 /// Gets clinical data out of EHRs and into a store.
 ///
@@ -13,7 +17,8 @@ use ingest_pipeline::IdMode;
 #[command(name = "ingest", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 ok · 1 unexpected · 2 usage · 3 records quarantined \
-    (with --strict) · 4 configuration · 8 already running · 10 store · 11 partial · 12 interrupted"
+    (with --strict) · 4 configuration · 5 authentication · 6 network · 7 server refused · \
+    8 already running · 10 store · 11 partial · 12 interrupted"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -53,6 +58,18 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the whole of it with an EHR of our own, without configuration
+    Demo(Demo),
+    /// Write a commented ingest.toml to begin with
+    Init(Init),
+    /// Try a connection step by step: discovery, assertion, token, metadata
+    Test(Test),
+    /// Export the data of a connection into the store
+    Bulk(Bulk),
+    /// How all connections are doing, on one screen
+    Status(Status),
+    /// An EHR on loopback, to try things out with
+    Sandbox(Sandbox),
     /// Load files of FHIR R4 resources into the store
     Load(Load),
     /// Write the normalized form of resources, without a store

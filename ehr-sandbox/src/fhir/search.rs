@@ -1,0 +1,206 @@
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request};
+use jiff::{Timestamp, civil, tz::TimeZone};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::group;
+use crate::data::{Data, Resource, matches_token, patient_id};
+
+/// The most resources on one page.
+const LARGEST_PAGE: usize = 1000;
+
+/// Where a search comes from and how it is answered.
+pub(crate) struct Search<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) resource_type: &'a str,
+    pub(crate) parameters: &'a [(String, String)],
+    pub(crate) page_size: usize,
+    pub(crate) relative_links: bool,
+    /// `Prefer: handling=strict`.
+    pub(crate) strict: bool,
+}
+
+/// The parameters of a search by GET or POST.
+pub(crate) fn parameters(request: &Request<Vec<u8>>) -> Vec<(String, String)> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut parameters = pairs(query.as_bytes());
+    if request.method() == Method::POST && is_form(request.headers()) {
+        parameters.extend(pairs(request.body()));
+    }
+    parameters
+}
+
+fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
+}
+
+impl Search<'_> {
+    /// The Bundle, or what is wrong with the search.
+    pub(crate) fn run(&self, data: &Data) -> Result<String, String> {
+        let mut found: Vec<Found> = data
+            .of_type(self.resource_type)
+            .iter()
+            .map(Found::of)
+            .collect();
+        if self.resource_type == "Group" {
+            found.extend(self.groups(data));
+        }
+        let (mut size, mut offset) = (self.page_size, 0);
+        for (name, value) in self.parameters {
+            match name.as_str() {
+                "_count" => size = number(name, value)?.clamp(1, LARGEST_PAGE),
+                "_offset" => offset = number(name, value)?,
+                "_format" | "_pretty" => {}
+                "_id" => found.retain(|f| value.split(',').any(|id| id == f.id)),
+                "patient" | "subject" => {
+                    let wanted = patient_id(value).unwrap_or(value);
+                    found.retain(|f| f.patient.as_deref() == Some(wanted));
+                }
+                "_lastUpdated" => {
+                    let range = Range::parse(value)?;
+                    found.retain(|f| f.last_updated.is_some_and(|at| range.holds(at)));
+                }
+                "identifier" | "status" | "category" | "code" | "gender" | "intent" => {
+                    found.retain(|f| {
+                        let value_of = serde_json::from_str::<Value>(&f.json);
+                        value_of.is_ok_and(|json| matches_token(&json, name, value))
+                    });
+                }
+                _ if self.strict => return Err(format!("`{name}` is no search parameter here")),
+                _ => {}
+            }
+        }
+        Ok(self.bundle(&found, offset, size))
+    }
+
+    fn bundle(&self, found: &[Found], offset: usize, size: usize) -> String {
+        let page: Vec<_> = found.iter().skip(offset).take(size).collect();
+        let mut links = vec![("self", self.link(offset))];
+        if offset + page.len() < found.len() {
+            links.push(("next", self.link(offset + page.len())));
+        }
+        let links: Vec<_> = links
+            .into_iter()
+            .map(|(relation, url)| {
+                format!(r#"{{"relation":"{relation}","url":{}}}"#, Value::from(url))
+            })
+            .collect();
+        let entries: Vec<_> = page
+            .into_iter()
+            .map(|found| {
+                let url = Value::from(format!("{}/{}/{}", self.base, self.resource_type, found.id));
+                format!(
+                    r#"{{"fullUrl":{url},"resource":{},"search":{{"mode":"match"}}}}"#,
+                    found.json
+                )
+            })
+            .collect();
+        // FHIR has no empty arrays.
+        let entries = match entries.is_empty() {
+            true => String::new(),
+            false => format!(r#","entry":[{}]"#, entries.join(",")),
+        };
+        format!(
+            r#"{{"resourceType":"Bundle","type":"searchset","total":{},"link":[{}]{entries}}}"#,
+            found.len(),
+            links.join(",")
+        )
+    }
+
+    fn link(&self, offset: usize) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.parameters.iter().filter(|(name, _)| name != "_offset"));
+        if offset > 0 {
+            query.append_pair("_offset", &offset.to_string());
+        }
+        let relative = format!("{}?{}", self.resource_type, query.finish());
+        if self.relative_links {
+            relative
+        } else {
+            format!("{}/{relative}", self.base)
+        }
+    }
+
+    fn groups(&self, data: &Data) -> Vec<Found> {
+        let groups = data
+            .groups()
+            .filter(|(id, _)| data.resource("Group", id).is_none());
+        groups
+            .map(|(id, members)| Found {
+                id: id.to_owned(),
+                json: group(id, members),
+                patient: None,
+                last_updated: None,
+            })
+            .collect()
+    }
+}
+
+struct Found {
+    id: String,
+    json: String,
+    patient: Option<String>,
+    last_updated: Option<Timestamp>,
+}
+
+impl Found {
+    fn of(resource: &Arc<Resource>) -> Self {
+        Self {
+            id: resource.id().to_owned(),
+            json: resource.json().to_owned(),
+            patient: resource.patient.clone(),
+            last_updated: resource.last_updated,
+        }
+    }
+}
+
+/// A date with its prefix (<https://hl7.org/fhir/R4/search.html#date>).
+struct Range {
+    prefix: String,
+    at: Timestamp,
+}
+
+impl Range {
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = text
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (prefix, date) = text.split_at(digits);
+        let at = date.parse::<Timestamp>().ok().or_else(|| {
+            let day: civil::Date = date.parse().ok()?;
+            Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        });
+        match (prefix, at) {
+            ("" | "eq" | "gt" | "ge" | "lt" | "le" | "sa" | "eb", Some(at)) => Ok(Self {
+                prefix: prefix.to_owned(),
+                at,
+            }),
+            _ => Err("`_lastUpdated` is neither a date nor an instant".into()),
+        }
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        match self.prefix.as_str() {
+            "gt" | "sa" => at > self.at,
+            "ge" => at >= self.at,
+            "lt" | "eb" => at < self.at,
+            "le" => at <= self.at,
+            _ => at == self.at,
+        }
+    }
+}
+
+fn number(name: &str, value: &str) -> Result<usize, String> {
+    value.parse().map_err(|_| format!("`{name}` is no number"))
+}

@@ -1,0 +1,161 @@
+use std::path::Path;
+
+use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since, SqliteFile};
+use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
+use ingest_pipeline::connect::Surroundings;
+use ingest_pipeline::state::State;
+use ingest_pipeline::store::RunState;
+use ingest_pipeline::{Cancel, Interrupt, Observer, run_id};
+use serde_json::json;
+
+use super::load;
+use crate::args;
+use crate::context::{self, Context};
+use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
+use crate::{report, signals};
+
+pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Failure> {
+    let settings = settings(context.connection(&args.connection)?, args);
+    let db = context.db(&args.db)?;
+    let state_path = context.state_path(&db)?;
+    let cancel = Cancel::new();
+    signals::stop(&cancel)?;
+    let around = around(&cancel);
+    let options = BulkOptions {
+        run: run_id(&*around.clock, context::random()?),
+        holder: context::holder(),
+        since: since(&settings, args),
+        level: level(args),
+        resume: args.resume,
+        threads: args.threads.unwrap_or_else(context::processors),
+    };
+    let job = Job {
+        settings: &settings,
+        around: &around,
+        cancel,
+        db: &db,
+        state: &state_path,
+    };
+    if args.cancel {
+        let mut state = State::open(&state_path)?;
+        Bulk::new(&settings, options, &around, job.cancel).cancel(&mut state)?;
+        report_cancelled(context, &settings.name)?;
+        return Ok(Exit::Ok);
+    }
+    let mut progress = Progress::new(context.global, &*around.clock);
+    let summary = job.run(options, &mut progress)?;
+    if context.global.json {
+        report::json(&summary)?;
+    } else {
+        report::lines(text(&summary))?;
+    }
+    Ok(match summary.run.state {
+        RunState::Interrupted => Exit::Interrupted,
+        RunState::Partial => Exit::Partial,
+        _ if args.strict && summary.run.quarantined > 0 => Exit::Quarantined,
+        _ => Exit::Ok,
+    })
+}
+
+/// An export, with everything that it needs.
+pub(crate) struct Job<'a> {
+    pub(crate) settings: &'a ConnectionSettings,
+    pub(crate) around: &'a Surroundings,
+    pub(crate) cancel: Cancel,
+    pub(crate) db: &'a Path,
+    pub(crate) state: &'a Path,
+}
+
+impl Job<'_> {
+    pub(crate) fn run(
+        &self,
+        options: BulkOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<BulkSummary, Failure> {
+        let mut state = State::open(self.state)?;
+        let store = SqliteFile(self.db.to_owned());
+        let bulk = Bulk::new(self.settings, options, self.around, self.cancel.clone());
+        Ok(bulk.run(&store, &mut state, observer)?)
+    }
+}
+
+/// The system's time, network and environment; stopped together with `cancel`.
+pub(crate) fn around(cancel: &Cancel) -> Surroundings {
+    Surroundings {
+        interrupt: Interrupt::from_flag(cancel.flag()),
+        ..Surroundings::system(context::env)
+    }
+}
+
+/// The configured connection, with what was asked for instead.
+fn settings(mut settings: ConnectionSettings, args: &args::Bulk) -> ConnectionSettings {
+    if let Some(types) = &args.types {
+        settings.types.clone_from(types);
+        // Scopes, where they are not configured, follow the configured types,
+        // and those of a narrower export are among them.
+    }
+    if !args.type_filters.is_empty() {
+        settings.type_filters.clone_from(&args.type_filters);
+    }
+    settings
+}
+
+fn since(settings: &ConnectionSettings, args: &args::Bulk) -> Since {
+    match &args.since {
+        args::Since::Full => Since::Full,
+        args::Since::Instant(instant) => Since::Instant(instant.clone()),
+        args::Since::Auto => match settings.bulk.since {
+            config::Since::Full => Since::Full,
+            config::Since::Auto => Since::Auto,
+        },
+    }
+}
+
+fn level(args: &args::Bulk) -> Option<ExportLevel> {
+    if args.system {
+        return Some(ExportLevel::System);
+    }
+    if args.patient {
+        return Some(ExportLevel::Patient);
+    }
+    args.group.clone().map(ExportLevel::Group)
+}
+
+fn report_cancelled(context: &Context<'_>, connection: &str) -> Result<(), Failure> {
+    if context.global.json {
+        return report::json(&json!({ "connection": connection, "cancelled": true }));
+    }
+    report::lines([format!("the export of {connection} is cancelled")])
+}
+
+/// The summary for people.
+pub(crate) fn text(summary: &BulkSummary) -> Vec<String> {
+    let mut lines = load::text(&summary.run);
+    // Its last line names the run.
+    let run = lines.pop();
+    let what = match &summary.since {
+        Some(since) => format!("changes since {since}"),
+        None => "everything".to_owned(),
+    };
+    lines.push(format!(
+        "exported {what} in {} files ({:.1} MB), up to {}",
+        summary.files,
+        summary.downloaded_bytes as f64 / 1e6,
+        summary.transaction_time
+    ));
+    if summary.run.state != RunState::Completed {
+        lines.push("the next run starts from where this one did: nothing is skipped".to_owned());
+    }
+    if let Some(error) = &summary.run.error {
+        lines.push(format!("first fault: {error}"));
+    }
+    lines.extend(
+        summary
+            .notices
+            .iter()
+            .map(|notice| format!("note: {notice}")),
+    );
+    lines.extend(run);
+    lines
+}

@@ -1,0 +1,274 @@
+//! Files of an export, downloaded side by side and given to the load in order.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
+
+use fhir_bulk::{BulkClient, ExportManifest, FileKind, OutputFile};
+use fhir_normalize::resource_type;
+use flate2::bufread::MultiGzDecoder;
+
+use super::ServerIssues;
+use crate::state::{FileRecord, State};
+use crate::{Input, Result, Source, Supply};
+
+/// A file of the export, and what it is called on this side.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) file: OutputFile,
+    pub(super) name: String,
+}
+
+/// The files in the order in which they are loaded: patients first, so that
+/// most references can be resolved at once, and deletions when everything
+/// else is there. What the server says about the export comes last.
+pub(super) fn items(manifest: &ExportManifest) -> Vec<Item> {
+    let mut items: Vec<_> = manifest
+        .files()
+        .map(|file| Item {
+            name: name(file),
+            file: file.clone(),
+        })
+        .collect();
+    items.sort_by_key(|item| match item.file.kind {
+        FileKind::Output if item.file.resource_type.as_deref() == Some("Patient") => 0,
+        FileKind::Output => 1,
+        FileKind::Deleted => 2,
+        _ => 3,
+    });
+    items
+}
+
+/// `Patient.1.ndjson`; never made of what the server calls the file.
+fn name(file: &OutputFile) -> String {
+    let kind = match file.kind {
+        FileKind::Output => known_type(file).unwrap_or("output"),
+        FileKind::Deleted => "deleted",
+        _ => "outcome",
+    };
+    format!("{kind}.{}.ndjson", file.number)
+}
+
+fn known_type(file: &OutputFile) -> Option<&'static str> {
+    resource_type(file.resource_type.as_deref()?)
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// It is there, complete.
+    There(FileRecord),
+    /// It can't be had.
+    Failed(String),
+}
+
+/// Downloads what is not there yet; every file arrives at `arrivals` once,
+/// unless the process is asked to stop.
+pub(super) struct Downloader<'a> {
+    pub(super) client: &'a BulkClient,
+    pub(super) connection: &'a str,
+    pub(super) folder: &'a Path,
+    pub(super) parallel: NonZeroUsize,
+    pub(super) arrivals: Sender<(usize, Arrival)>,
+}
+
+impl Downloader<'_> {
+    /// # Errors
+    /// When the state database fails.
+    pub(super) fn run(&self, items: &[Item], state: &mut State) -> Result<()> {
+        let mut missing = Vec::new();
+        let known: HashMap<_, _> = state
+            .files(self.connection)?
+            .into_iter()
+            .map(|record| (record.name.clone(), record))
+            .collect();
+        for (index, item) in items.iter().enumerate() {
+            match known.get(&item.name) {
+                // What has a fault is asked for again: it may be mended.
+                Some(record) if record.fault.is_none() && self.is_there(record) => {
+                    self.arrive(index, Arrival::There(record.clone()));
+                }
+                _ => missing.push((index, item)),
+            }
+        }
+        let index: HashMap<_, _> = missing
+            .iter()
+            .map(|(index, item)| (item.name.as_str(), *index))
+            .collect();
+        let mut fault = None;
+        self.client.downloads().parallel(self.parallel).run(
+            missing.iter().map(|(_, item)| &item.file),
+            |file| self.folder.join(name(file)),
+            |file, result| {
+                if matches!(result, Err(fhir_bulk::Error::Interrupted)) {
+                    return ControlFlow::Break(());
+                }
+                let name = name(file);
+                let arrival = match result {
+                    Ok(downloaded) => {
+                        let record = FileRecord {
+                            name: name.clone(),
+                            bytes: downloaded.bytes,
+                            lines: downloaded.lines,
+                            fault: downloaded.faults.first().map(ToString::to_string),
+                        };
+                        if let Err(error) = state.save_file(self.connection, &record) {
+                            fault = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                        Arrival::There(record)
+                    }
+                    Err(error) => Arrival::Failed(crate::causes(&error)),
+                };
+                if let Some(index) = index.get(name.as_str()) {
+                    self.arrive(*index, arrival);
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn is_there(&self, record: &FileRecord) -> bool {
+        let metadata = std::fs::metadata(self.folder.join(&record.name));
+        metadata.is_ok_and(|metadata| metadata.len() == record.bytes)
+    }
+
+    fn arrive(&self, index: usize, arrival: Arrival) {
+        // Nobody listens any more when the load has failed.
+        let _ = self.arrivals.send((index, arrival));
+    }
+}
+
+/// Gives the files to the load as they are there, in order.
+pub(super) struct Feed<'a> {
+    pub(super) items: &'a [Item],
+    pub(super) folder: &'a Path,
+    pub(super) connection: &'a str,
+    pub(super) arrivals: Receiver<(usize, Arrival)>,
+    pub(super) accept_server_errors: bool,
+    /// What is missing besides files, such as expected types.
+    pub(super) faults: Vec<Supply>,
+    pub(super) next: usize,
+    pub(super) ready: HashMap<usize, Arrival>,
+    /// Whether the server's words were looked at.
+    pub(super) judged: bool,
+    /// What the server says about the export.
+    pub(super) issues: &'a Mutex<ServerIssues>,
+}
+
+impl Feed<'_> {
+    /// `None` when the downloads have been stopped.
+    fn wait_for(&mut self, index: usize) -> Option<Arrival> {
+        loop {
+            if let Some(arrival) = self.ready.remove(&index) {
+                return Some(arrival);
+            }
+            let (index, arrival) = self.arrivals.recv().ok()?;
+            self.ready.insert(index, arrival);
+        }
+    }
+
+    fn input(&mut self, item: &Item, record: &FileRecord) -> Supply {
+        if let Some(fault) = &record.fault {
+            self.faults.push(Supply::Missing {
+                name: self.called(item),
+                reason: fault.clone(),
+            });
+        }
+        let expected = match item.file.kind {
+            // Bundles are taken apart, whatever they hold.
+            FileKind::Output if !item.file.organized => known_type(&item.file),
+            _ => None,
+        };
+        Supply::File(Input::exported(
+            self.folder.join(&item.name),
+            record.bytes,
+            self.called(item),
+            expected.filter(|&name| name != "Bundle"),
+        ))
+    }
+
+    fn called(&self, item: &Item) -> String {
+        format!("{}/{}", self.connection, item.name)
+    }
+
+    fn outcome(&self, item: &Item) {
+        let read = || -> std::io::Result<ServerIssues> {
+            let mut issues = ServerIssues::default();
+            issues.read(BufReader::new(text(&self.folder.join(&item.name))?));
+            Ok(issues)
+        };
+        let issues = read().unwrap_or_else(|_| ServerIssues::unread());
+        let mut all = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
+        all.add(issues);
+    }
+
+    /// What the server's words make of the run, once all of them are read.
+    fn verdict(&mut self) -> Option<Supply> {
+        if std::mem::replace(&mut self.judged, true) || self.accept_server_errors {
+            return None;
+        }
+        let issues = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
+        issues.fault().map(|reason| Supply::Missing {
+            name: format!("{}/outcome", self.connection),
+            reason,
+        })
+    }
+}
+
+impl Source for Feed<'_> {
+    fn next(&mut self) -> Option<Supply> {
+        loop {
+            if let Some(fault) = self.faults.pop() {
+                return Some(fault);
+            }
+            let items = self.items;
+            let Some(item) = items.get(self.next) else {
+                return self.verdict();
+            };
+            let arrival = self.wait_for(self.next)?;
+            self.next += 1;
+            let is_outcome = item.file.kind == FileKind::Outcome;
+            match arrival {
+                Arrival::There(_) if is_outcome => self.outcome(item),
+                Arrival::Failed(_) if is_outcome && self.accept_server_errors => {}
+                Arrival::There(record) => return Some(self.input(item, &record)),
+                Arrival::Failed(reason) => {
+                    return Some(Supply::Missing {
+                        name: self.called(item),
+                        reason,
+                    });
+                }
+            }
+        }
+    }
+
+    fn extent(&self) -> (usize, u64) {
+        let bytes = self
+            .items
+            .iter()
+            .filter_map(|item| item.file.file_size)
+            .sum();
+        (self.items.len(), bytes)
+    }
+}
+
+/// A file's text, decoded where it is gzipped.
+fn text(path: &PathBuf) -> std::io::Result<Box<dyn std::io::Read>> {
+    use std::io::{Read as _, Seek as _};
+    let mut file = File::open(path)?;
+    let mut head = Vec::new();
+    (&mut file).take(2).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(if head == [0x1F, 0x8B] {
+        Box::new(MultiGzDecoder::new(BufReader::new(file)))
+    } else {
+        Box::new(file)
+    })
+}

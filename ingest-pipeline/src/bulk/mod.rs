@@ -1,0 +1,17 @@
+//! The bulk channel: an export of a server into the store.
+
+mod access;
+mod feed;
+mod heartbeat;
+mod outcomes;
+mod plan;
+mod request;
+mod run;
+mod summary;
+mod transfer;
+
+pub use access::{SqliteFile, StoreAccess};
+pub use outcomes::ServerIssues;
+pub use plan::Since;
+pub use run::{Bulk, BulkOptions};
+pub use summary::BulkSummary;

@@ -1,0 +1,460 @@
+use std::path::Path;
+use std::time::SystemTime;
+
+use fhir_bulk::{BulkClient, Event as Hear, ExportJob, ExportManifest};
+use fhir_http::BoxError;
+use fhir_store::{Counts, NewRun, RunState};
+
+use super::heartbeat::Heartbeat;
+use super::plan::{Plan, Scope, Since};
+use super::request::{policy, request, scope};
+use super::transfer::{Transfer, Transferred};
+use super::{BulkSummary, StoreAccess};
+use crate::clock::millis;
+use crate::config::{ConnectionSettings, ExportLevel};
+use crate::connect::{Connected, Surroundings};
+use crate::state::{BulkState, Job, State, Watermark};
+use crate::{Cancel, Error, ErrorKind, Event, Observer, Result};
+
+/// How an export is done.
+#[derive(Clone, Debug)]
+pub struct BulkOptions {
+    /// Id of the run, see [`run_id`](crate::run_id).
+    pub run: String,
+    /// Who we are, in the messages of other processes: `process 12 on host`.
+    pub holder: String,
+    /// From when on.
+    pub since: Since,
+    /// Whose data, in place of what is configured.
+    pub level: Option<ExportLevel>,
+    /// Whether to go on with the last export also when it ended partial.
+    pub resume: bool,
+    /// Threads that parse.
+    pub threads: usize,
+}
+
+/// An export of one connection into the store.
+///
+/// It is one run at a time for each connection. The server prepares files,
+/// which are downloaded side by side, proved complete and loaded one after the
+/// other. When everything is in the store, the watermark moves to the
+/// server's time of the export, and the next run asks for what changed since.
+/// What a run that was interrupted has begun, the next one ends.
+pub struct Bulk<'a> {
+    pub(super) settings: &'a ConnectionSettings,
+    pub(super) options: BulkOptions,
+    pub(super) around: &'a Surroundings,
+    pub(super) cancel: Cancel,
+}
+
+impl<'a> Bulk<'a> {
+    /// A run of the connection with `settings`.
+    ///
+    /// `cancel` and the interrupt of `around` have to share their flag.
+    #[must_use]
+    pub const fn new(
+        settings: &'a ConnectionSettings,
+        options: BulkOptions,
+        around: &'a Surroundings,
+        cancel: Cancel,
+    ) -> Self {
+        Self {
+            settings,
+            options,
+            around,
+            cancel,
+        }
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// [`Error::Running`] while another process runs the connection; whatever
+    /// keeps the export from being had; a failing store. Bad records and bad
+    /// files are no error: the summary has them.
+    pub fn run(
+        self,
+        store: &dyn StoreAccess,
+        state: &mut State,
+        observer: &mut dyn Observer,
+    ) -> Result<BulkSummary> {
+        let started = self.around.clock.now();
+        let options = &self.options;
+        let name = self.settings.name.as_str();
+        let lease = state.acquire(name, &options.run, &options.holder, millis(started))?;
+        let heartbeat = Heartbeat::start(
+            state.path(),
+            lease,
+            std::sync::Arc::clone(&self.around.clock),
+            self.around.interrupt.clone(),
+        )?;
+        state.begin_run(&options.run, name, millis(started))?;
+        let result = self.export(store, state, observer, started);
+        let lost = heartbeat.is_lost();
+        let lease = heartbeat.stop();
+        let result = match result {
+            _ if lost => Err(Error::LeaseLost {
+                connection: name.to_owned(),
+            }),
+            result => result,
+        };
+        self.close(store, state, &result, started)?;
+        if let Some(lease) = lease {
+            state.release(lease)?;
+        }
+        result
+    }
+
+    /// Gives up the export that the server works at.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`] where there is none, [`Error::Running`] while a
+    /// process runs it, and when the server can't be reached.
+    pub fn cancel(self, state: &mut State) -> Result<()> {
+        let now = millis(self.around.clock.now());
+        let name = self.settings.name.as_str();
+        let lease = state.acquire(name, &self.options.run, &self.options.holder, now)?;
+        let result = self.give_up(state, now);
+        state.release(lease)?;
+        result
+    }
+
+    fn give_up(&self, state: &mut State, now: i64) -> Result<()> {
+        let name = self.settings.name.as_str();
+        let job = state.job(name)?.ok_or_else(|| Error::NoJob {
+            connection: name.to_owned(),
+            action: "cancel",
+        })?;
+        let client = BulkClient::new(Connected::new(self.settings, self.around)?.bulk);
+        client.delete(&self.known(&job)?)?;
+        state.enter(&job.run, BulkState::Cancelled, None, now)?;
+        self.forget(state, &job)
+    }
+
+    fn export(
+        &self,
+        store: &dyn StoreAccess,
+        state: &mut State,
+        observer: &mut dyn Observer,
+        started: SystemTime,
+    ) -> Result<BulkSummary> {
+        let level = self.settings.export_level(self.options.level.clone())?;
+        let scope = scope(self.settings, &level);
+        let connected = Connected::new(self.settings, self.around)?;
+        let client = BulkClient::new(connected.bulk);
+        let mut notices = Vec::new();
+        let mut notice = |observer: &mut dyn Observer, text: String| {
+            observer.event(&Event::Notice { text: &text });
+            notices.push(text);
+        };
+        let job = match self.earlier(state, &scope)? {
+            Earlier::GoOn(job) => {
+                notice(
+                    observer,
+                    format!("going on with the export of run {}", job.run),
+                );
+                job
+            }
+            earlier => {
+                if let Earlier::GiveUp(job) = earlier {
+                    self.drop_job(&client, state, &job)?;
+                }
+                let watermark =
+                    state.watermark(&self.settings.name, |run| store.has_completed(run))?;
+                let supported = self.settings.bulk.since_supported;
+                let plan = Plan::new(&self.options.since, &scope, watermark.as_ref(), supported);
+                if let Some(why) = plan.why_full {
+                    notice(observer, format!("everything is exported again: {why}"));
+                }
+                self.begin(&level, &scope, plan.since, started)?
+            }
+        };
+        state.set_since(&self.options.run, job.since.as_deref())?;
+        observer.event(&Event::Export {
+            run: &self.options.run,
+            since: job.since.as_deref(),
+        });
+        let (job, manifest) = self.manifest(&client, state, job, observer)?;
+        let transferred = Transfer {
+            bulk: self,
+            client: &client,
+            job: &job,
+            manifest: &manifest,
+            started,
+        }
+        .run(store, state, observer)?;
+        for text in &transferred.notices {
+            notice(observer, text.clone());
+        }
+        self.conclude(&client, state, &job, &manifest, &transferred)?;
+        Ok(BulkSummary {
+            run: transferred.summary,
+            connection: self.settings.name.clone(),
+            since: job.since,
+            transaction_time: manifest.transaction_time.as_str().to_owned(),
+            files: manifest.output.len() + manifest.deleted.len(),
+            downloaded_bytes: transferred.bytes,
+            server_issues: transferred.issues,
+            notices,
+        })
+    }
+
+    /// What to do about an export that was begun before.
+    fn earlier(&self, state: &State, scope: &Scope) -> Result<Earlier> {
+        let name = self.settings.name.as_str();
+        let Some(job) = state.job(name)? else {
+            if self.options.resume {
+                return Err(Error::NoJob {
+                    connection: name.to_owned(),
+                    action: "resume",
+                });
+            }
+            return Ok(Earlier::None);
+        };
+        if self.options.resume {
+            return Ok(Earlier::GoOn(job));
+        }
+        let runs = state.runs(Some(name), usize::MAX)?;
+        // The last run that worked at it, itself not counted.
+        let last = runs.iter().find(|run| run.id != self.options.run);
+        let open = last.is_some_and(|run| {
+            !matches!(
+                run.state,
+                BulkState::Partial | BulkState::Completed | BulkState::Cancelled
+            )
+        });
+        let same = job.scope == scope.text() && self.options.since == Since::Auto;
+        Ok(if open && same {
+            Earlier::GoOn(job)
+        } else {
+            Earlier::GiveUp(job)
+        })
+    }
+
+    fn begin(
+        &self,
+        level: &ExportLevel,
+        scope: &Scope,
+        since: Option<String>,
+        started: SystemTime,
+    ) -> Result<Job> {
+        let request = request(self.settings, level, since.as_deref())?;
+        let policy = policy(&self.settings.bulk);
+        let (export, _) = ExportJob::kick_off(&request, &self.settings.bulk.base, policy)?;
+        Ok(Job {
+            run: self.options.run.clone(),
+            scope: scope.text(),
+            request: json(&export),
+            since,
+            status_url: None,
+            started: millis(started),
+            manifest: None,
+        })
+    }
+
+    /// Waits until the server has the files ready. The job is kept before
+    /// anything else is asked, so that a crash does not lose it.
+    fn manifest(
+        &self,
+        client: &BulkClient,
+        state: &mut State,
+        mut job: Job,
+        observer: &mut dyn Observer,
+    ) -> Result<(Job, ExportManifest)> {
+        let now = || millis(self.around.clock.now());
+        if let Some(manifest) = job
+            .manifest
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+        {
+            return Ok((job, manifest));
+        }
+        let name = self.settings.name.as_str();
+        let run = self.options.run.as_str();
+        state.enter(run, BulkState::Exporting, None, now())?;
+        observer.event(&Event::State {
+            state: BulkState::Exporting.as_str(),
+        });
+        let mut export = self.known(&job)?;
+        let result = client.wait(&mut export, &mut |event| {
+            match event {
+                Hear::Accepted(export) => {
+                    job.request = json(export);
+                    job.status_url = export.status_url().map(str::to_owned);
+                    state
+                        .save_job(name, &job)
+                        .map_err(|error| Box::new(error) as BoxError)?;
+                }
+                Hear::Waiting(progress) => observer.event(&Event::Waiting {
+                    message: progress.message.as_deref(),
+                    elapsed: progress.elapsed,
+                    wait: progress.wait,
+                    failures: progress.failures,
+                }),
+                _ => {}
+            }
+            Ok(())
+        });
+        let manifest = match result {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                if is_dead(&error) {
+                    self.forget(state, &job)?;
+                }
+                return Err(error.into());
+            }
+        };
+        job.request = json(&export);
+        job.manifest = Some(json(&manifest));
+        state.save_job(name, &job)?;
+        Ok((job, manifest))
+    }
+
+    /// The job as the protocol knows it.
+    pub(super) fn known(&self, job: &Job) -> Result<ExportJob> {
+        if let Ok(export) = serde_json::from_str(&job.request) {
+            return Ok(export);
+        }
+        // Written by another version: its address is enough.
+        let url = job.status_url.as_deref().unwrap_or_default();
+        Ok(ExportJob::resume(url, policy(&self.settings.bulk))?)
+    }
+
+    /// After the load: the watermark moves when everything is in the store,
+    /// and only then.
+    fn conclude(
+        &self,
+        client: &BulkClient,
+        state: &mut State,
+        job: &Job,
+        manifest: &ExportManifest,
+        transferred: &Transferred,
+    ) -> Result<()> {
+        if transferred.summary.state != RunState::Completed {
+            return Ok(());
+        }
+        let watermark = Watermark {
+            run: self.options.run.clone(),
+            scope: job.scope.clone(),
+            instant: manifest.transaction_time.as_str().to_owned(),
+        };
+        let now = millis(self.around.clock.now());
+        state.set_watermark(&self.settings.name, &watermark, now)?;
+        // Everything is safe: whether the server hears of it or not.
+        if let Err(error) = client.delete(&self.known(job)?) {
+            tracing::warn!(connection = self.settings.name, %error, "the server keeps the export");
+        }
+        self.forget(state, job)
+    }
+
+    /// Gives up an export that nobody wants any more.
+    fn drop_job(&self, client: &BulkClient, state: &mut State, job: &Job) -> Result<()> {
+        if let Err(error) = client.delete(&self.known(job)?) {
+            tracing::warn!(connection = self.settings.name, %error, "the earlier export can't be deleted");
+        }
+        self.forget(state, job)
+    }
+
+    fn forget(&self, state: &mut State, job: &Job) -> Result<()> {
+        state.forget_job(&self.settings.name)?;
+        let folder = folder(&state.exports(), job);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::StateFile {
+                path: folder,
+                source: error,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Enters how the run ended, here and in the store.
+    fn close(
+        &self,
+        store: &dyn StoreAccess,
+        state: &mut State,
+        result: &Result<BulkSummary>,
+        started: SystemTime,
+    ) -> Result<()> {
+        let now = millis(self.around.clock.now());
+        let run = self.options.run.as_str();
+        match result {
+            Ok(summary) => {
+                let (end, error) = match summary.run.state {
+                    RunState::Completed => (BulkState::Completed, None),
+                    RunState::Interrupted => (BulkState::Interrupted, None),
+                    RunState::Partial => (BulkState::Partial, summary.run.error.as_deref()),
+                    _ => (BulkState::Failed, summary.run.error.as_deref()),
+                };
+                state.enter(run, end, error, now)
+            }
+            Err(error) => {
+                let end = match error.kind() {
+                    ErrorKind::Interrupted => BulkState::Interrupted,
+                    _ => BulkState::Failed,
+                };
+                let text = crate::causes(error);
+                state.enter(run, end, Some(&text), now)?;
+                self.record(store, end, &text, started, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// A run that came to nothing is in the store's list too, where that can
+    /// be written.
+    fn record(
+        &self,
+        store: &dyn StoreAccess,
+        end: BulkState,
+        error: &str,
+        started: SystemTime,
+        now: i64,
+    ) {
+        let Ok(mut store) = store.open() else { return };
+        let new = NewRun {
+            id: &self.options.run,
+            connection: Some(&self.settings.name),
+            kind: "bulk",
+            source_system: &self.settings.source_system,
+            started: millis(started),
+        };
+        let end = match end {
+            BulkState::Interrupted => RunState::Interrupted,
+            _ => RunState::Failed,
+        };
+        // It fails where the load has entered it already.
+        if store.start_run(&new).is_ok() {
+            let none = Counts::default();
+            let closed = store.finish_run(&self.options.run, end, now, &none, Some(error), None);
+            if let Err(error) = closed {
+                tracing::warn!(%error, "the run is not in the store's list");
+            }
+        }
+    }
+}
+
+/// An export that was begun before.
+enum Earlier {
+    None,
+    GoOn(Job),
+    GiveUp(Job),
+}
+
+/// Where the files of a job are.
+pub(super) fn folder(exports: &Path, job: &Job) -> std::path::PathBuf {
+    exports.join(&job.run)
+}
+
+/// Whether asking for the job again can't help.
+const fn is_dead(error: &fhir_bulk::Error) -> bool {
+    use fhir_bulk::Error as E;
+    matches!(
+        error,
+        E::Failed { .. } | E::JobGone { .. } | E::Manifest(_) | E::Protocol(_) | E::Refused { .. }
+    )
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    // Made of strings and numbers, which always serialize.
+    serde_json::to_string(value).unwrap_or_default()
+}

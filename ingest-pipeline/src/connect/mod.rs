@@ -1,0 +1,231 @@
+//! From the configuration of a connection to a client for its server.
+
+mod paced;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fhir_http::{
+    Client, Clock, HttpClient, Interrupt, Origin, Random, RetryPolicy, SystemClock, SystemRandom,
+    UreqClient, UreqConfig,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use smart_auth::{BackendServices, ScopeSet, SigningKey};
+
+use crate::config::{Algorithm, Auth, ConnectionSettings, HttpSettings, SecretMethod};
+use crate::{Error, Result};
+use paced::Paced;
+
+/// What a connection needs of the world around it.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Time, and waiting.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for nonces and jitter.
+    pub random: Arc<dyn Random>,
+    /// What asks everything to stop.
+    pub interrupt: Interrupt,
+    /// Looks environment variables up, for secrets that are kept there.
+    pub env: fn(&str) -> Option<String>,
+    /// The network; `None` for the real one, as the configuration wants it.
+    pub transport: Option<Arc<dyn HttpClient>>,
+}
+
+impl Surroundings {
+    /// The system's, and environment variables by `env`.
+    #[must_use]
+    pub fn system(env: fn(&str) -> Option<String>) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            interrupt: Interrupt::new(),
+            env,
+            transport: None,
+        }
+    }
+}
+
+/// Clients for one server.
+#[derive(Clone)]
+pub struct Connected {
+    /// For the FHIR API.
+    pub fhir: Client,
+    /// For exports, which some vendors have under another address.
+    pub bulk: Client,
+    /// The authorization of both; `None` for an open server.
+    pub auth: Option<Arc<BackendServices>>,
+}
+
+impl Connected {
+    /// Clients for a connection. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// What is wrong with keys, secrets, certificates and addresses.
+    pub fn new(settings: &ConnectionSettings, around: &Surroundings) -> Result<Self> {
+        let base = origin(&settings.base)?;
+        let transport = transport(settings, base.clone(), around)?;
+        let plain = Client::new(transport, Arc::clone(&around.clock))
+            .random(Arc::clone(&around.random))
+            .interrupt(around.interrupt.clone())
+            .retry(policy(&settings.http));
+        let auth = authorization(settings, &plain, around)?.map(Arc::new);
+        let authorized = |origin| match &auth {
+            Some(auth) => plain.clone().authorized(origin, auth.clone()),
+            None => plain.clone(),
+        };
+        Ok(Self {
+            bulk: authorized(origin(&settings.bulk.base)?),
+            fhir: authorized(base),
+            auth,
+        })
+    }
+}
+
+fn origin(url: &str) -> Result<Origin> {
+    let uri: Uri = url.parse().map_err(|_| fhir_http::Error::Url {
+        what: "the FHIR base",
+        problem: "it is no URL",
+    })?;
+    Ok(Origin::of(&uri)?)
+}
+
+fn policy(http: &HttpSettings) -> RetryPolicy {
+    let mut policy = RetryPolicy::default();
+    policy.attempts = http.retries.saturating_add(1);
+    policy
+}
+
+fn transport(
+    settings: &ConnectionSettings,
+    base: Origin,
+    around: &Surroundings,
+) -> Result<Arc<dyn HttpClient>> {
+    let inner = match &around.transport {
+        Some(transport) => Arc::clone(transport),
+        None => Arc::new(UreqClient::new(&network(&settings.http, around)?)?),
+    };
+    let mut paced = Paced::new(inner, base, headers(&settings.http)?);
+    if let Some(limit) = settings.http.requests_per_minute {
+        paced = paced.per_minute(limit, Arc::clone(&around.clock), around.interrupt.clone());
+    }
+    Ok(Arc::new(paced))
+}
+
+fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
+    let mut config = UreqConfig::default()
+        .connect_timeout(http.connect_timeout)
+        .response_timeout(http.first_byte_timeout)
+        // It holds while the first byte is waited for as well.
+        .idle_timeout(http.read_timeout.max(http.first_byte_timeout));
+    if let Some(file) = &http.ca_file {
+        config = config.root_certificates(read(file)?);
+    }
+    if let Some(certificate) = &http.client_certificate {
+        config =
+            config.client_certificate(read(&certificate.cert_file)?, read(&certificate.key_file)?);
+    }
+    if let Some(proxy) = &http.proxy {
+        let address = match &http.proxy_credentials {
+            Some(secret) => with_credentials(proxy, &secret.text("proxy_credentials", around.env)?),
+            None => proxy.clone(),
+        };
+        config = config.proxy(address);
+    }
+    Ok(config)
+}
+
+/// `http://user:password@host` of `http://host` and `user:password`.
+fn with_credentials(proxy: &str, credentials: &str) -> String {
+    match proxy.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{credentials}@{rest}"),
+        None => format!("http://{credentials}@{proxy}"),
+    }
+}
+
+fn headers(http: &HttpSettings) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &http.headers {
+        let pair = name
+            .parse::<HeaderName>()
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        let (name, value) = pair.ok_or_else(|| Error::Header { name: name.clone() })?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+fn authorization(
+    settings: &ConnectionSettings,
+    client: &Client,
+    around: &Surroundings,
+) -> Result<Option<BackendServices>> {
+    let client_id = match &settings.auth {
+        Auth::Anonymous => return Ok(None),
+        Auth::Key { client_id, .. }
+        | Auth::Ring { client_id, .. }
+        | Auth::Secret { client_id, .. } => client_id,
+    };
+    let mut builder = BackendServices::builder(client.clone(), client_id)
+        .fhir_base(&settings.base)
+        .scopes(scopes(settings)?);
+    if let Some(endpoint) = &settings.token_endpoint {
+        builder = builder.token_endpoint(endpoint);
+    }
+    builder = match &settings.auth {
+        Auth::Anonymous => return Ok(None),
+        Auth::Key { file, kid, alg, .. } => {
+            builder.signer(Arc::new(signing_key(file, kid.as_deref(), *alg)?))
+        }
+        Auth::Ring { folder, .. } => {
+            return Err(Error::KeyRing {
+                folder: folder.clone(),
+            });
+        }
+        Auth::Secret { place, method, .. } => {
+            let secret = smart_auth::Secret::new(place.text("client_secret", around.env)?);
+            match method {
+                SecretMethod::Basic => builder.client_secret_basic(secret),
+                SecretMethod::Post => builder.client_secret_post(secret),
+            }
+        }
+    };
+    Ok(Some(builder.build()?))
+}
+
+fn scopes(settings: &ConnectionSettings) -> Result<ScopeSet> {
+    let mut scopes = ScopeSet::new();
+    for scope in &settings.scopes {
+        scopes.insert(scope.parse().map_err(smart_auth::Error::from)?);
+    }
+    Ok(scopes)
+}
+
+fn signing_key(file: &Path, kid: Option<&str>, alg: Option<Algorithm>) -> Result<SigningKey> {
+    let text = zeroize::Zeroizing::new(read(file)?);
+    let fail = |source| Error::SigningKey {
+        path: file.to_owned(),
+        source,
+    };
+    let mut key = SigningKey::parse(&text).map_err(fail)?;
+    if let Some(algorithm) = alg {
+        key = key
+            .with_algorithm(match algorithm {
+                Algorithm::Rs256 => smart_auth::Algorithm::Rs256,
+                Algorithm::Rs384 => smart_auth::Algorithm::Rs384,
+                Algorithm::Es384 => smart_auth::Algorithm::Es384,
+            })
+            .map_err(fail)?;
+    }
+    Ok(match kid {
+        Some(kid) => key.with_kid(kid),
+        None => key,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,249 @@
+//! Why a job could not be done, what kind of fault that is, and what to do.
+
+#[cfg(feature = "bulk")]
+mod network;
+
+use std::path::PathBuf;
+
+/// Why a job could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store failed, or can't be opened.
+    #[error(transparent)]
+    Store(#[from] fhir_store::Error),
+    /// A path that was given does not exist or can't be read.
+    #[error("cannot read {}", path.display())]
+    Input {
+        /// The path as given.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder without a single file of a known kind.
+    #[error("no .ndjson, .jsonl or .json files in {}", path.display())]
+    NoInput {
+        /// The folder as given.
+        path: PathBuf,
+    },
+    /// The temporary file that keeps records for the end of a run failed.
+    #[error("cannot use a temporary file in {}: is the disk full?", folder.display())]
+    Spool {
+        /// Where the file is.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file or stream that is written to failed.
+    #[error("cannot write {}", path.display())]
+    Output {
+        /// What was written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The state database failed.
+    #[cfg(feature = "sqlite")]
+    #[error("the state database {} failed", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The state database is of another version of this software.
+    #[cfg(feature = "sqlite")]
+    #[error("{} is no state database of this version (it has version {found})", path.display())]
+    StateVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version; -1 for a file of another application.
+        found: i64,
+    },
+    /// A file or folder that belongs to the state can't be used.
+    #[cfg(feature = "sqlite")]
+    #[error("cannot use {}", path.display())]
+    StateFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process runs the connection.
+    #[cfg(feature = "sqlite")]
+    #[error("run {run} of connection {connection} is under way in {holder}")]
+    Running {
+        /// The connection.
+        connection: String,
+        /// The other run.
+        run: String,
+        /// The process that has it.
+        holder: String,
+        /// When it began, in milliseconds since the Unix epoch.
+        since: i64,
+    },
+    /// A file that the configuration names can't be read.
+    #[cfg(feature = "bulk")]
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A signing key can't be used.
+    #[cfg(feature = "bulk")]
+    #[error("the signing key {} can't be used", path.display())]
+    SigningKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: smart_auth::Error,
+    },
+    /// There is no key to sign with.
+    #[cfg(feature = "bulk")]
+    #[error("the key ring {} can't be used yet", folder.display())]
+    KeyRing {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A configured header can't be sent.
+    #[cfg(feature = "bulk")]
+    #[error("the configured header {name} is not valid in HTTP")]
+    Header {
+        /// Its name.
+        name: String,
+    },
+    /// There is no token.
+    #[cfg(feature = "bulk")]
+    #[error(transparent)]
+    Auth(#[from] smart_auth::Error),
+    /// A server can't be reached, or refuses.
+    #[cfg(feature = "bulk")]
+    #[error(transparent)]
+    Http(#[from] fhir_http::Error),
+    /// An export failed.
+    #[cfg(feature = "bulk")]
+    #[error(transparent)]
+    Export(#[from] fhir_bulk::Error),
+    /// There is no export that could be gone on with.
+    #[cfg(feature = "bulk")]
+    #[error("connection {connection} has no export to {action}")]
+    NoJob {
+        /// The connection.
+        connection: String,
+        /// What was asked for: `resume` or `cancel`.
+        action: &'static str,
+    },
+    /// Another process has taken the connection over.
+    #[cfg(feature = "bulk")]
+    #[error(
+        "another process has taken over connection {connection}, since this one did not answer"
+    )]
+    LeaseLost {
+        /// The connection.
+        connection: String,
+    },
+    /// It was asked to stop. What is done is kept.
+    #[cfg(feature = "bulk")]
+    #[error("interrupted; the next run goes on where this one stopped")]
+    Interrupted,
+    /// The counts of a run don't add up, which is a bug: every record is one
+    /// of created, updated, unchanged, deleted and quarantined.
+    #[error("the counts of this run don't add up; this is a bug, please report it")]
+    Accounting,
+    /// The configuration file can't be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+}
+
+/// Result with the crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What kind of fault an [`Error`] is, for exit codes and the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What was asked for makes no sense here.
+    Usage,
+    /// The configuration, or what it names.
+    Configuration,
+    /// The server does not accept who we are.
+    Authentication,
+    /// A server can't be reached, or not safely.
+    Network,
+    /// A server refuses, or fails.
+    Server,
+    /// Another process is at it.
+    Running,
+    /// The store or the state database.
+    Store,
+    /// It was asked to stop.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+impl Error {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(fhir_store::Error::Locked { .. }) => ErrorKind::Running,
+            Self::Store(_) => ErrorKind::Store,
+            Self::Config(_) => ErrorKind::Configuration,
+            Self::Input { .. } | Self::NoInput { .. } => ErrorKind::Usage,
+            #[cfg(feature = "sqlite")]
+            Self::Running { .. } => ErrorKind::Running,
+            #[cfg(feature = "sqlite")]
+            Self::State { .. } | Self::StateVersion { .. } | Self::StateFile { .. } => {
+                ErrorKind::Store
+            }
+            #[cfg(feature = "bulk")]
+            other => network::kind(other),
+            #[cfg(not(feature = "bulk"))]
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// What to do about it, where that can be told.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        #[cfg(feature = "bulk")]
+        if let Some(hint) = network::hint(self) {
+            return Some(hint);
+        }
+        let hint = match self {
+            Self::Input { .. } | Self::NoInput { .. } => {
+                "give NDJSON files, Bundles as .json, or folders of them; - is standard input"
+            }
+            Self::Store(fhir_store::Error::NotFound { .. }) => {
+                "name the store with --db, or load something into it first"
+            }
+            Self::Store(fhir_store::Error::Locked { .. }) => {
+                "one run at a time writes a store; look at it with: ingest runs list"
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Running { .. } => "wait for it, or look at it with: ingest status",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// The message of an error, with that of each of its causes after a colon.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // A transparent error says what its cause says.
+        if !message.ends_with(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
+}

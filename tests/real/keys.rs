@@ -1,0 +1,62 @@
+//! Keys as `openssl` makes them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::install::run;
+
+/// A key pair, registered at the server for a client of its own.
+pub(crate) struct Key {
+    /// The algorithm it signs with.
+    pub(crate) algorithm: &'static str,
+    /// Scopes its client asks for: both syntaxes are to be seen.
+    pub(crate) scope: &'static str,
+    pub(crate) private: PathBuf,
+    pub(crate) public: PathBuf,
+}
+
+impl Key {
+    pub(crate) fn client_id(&self) -> String {
+        format!("client-{}", self.algorithm)
+    }
+}
+
+/// An RSA key, which `openssl` writes as PKCS #8, and one on P-384, which it
+/// writes as SEC 1.
+pub(crate) fn make(folder: &Path) -> Result<[Key; 2], String> {
+    let rsa = [
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:3072",
+    ];
+    let p384 = ["ecparam", "-name", "secp384r1", "-genkey", "-noout"];
+    Ok([
+        pair(folder, "RS384", "system/*.read", &rsa)?,
+        pair(folder, "ES384", "system/*.rs", &p384)?,
+    ])
+}
+
+fn pair(
+    folder: &Path,
+    algorithm: &'static str,
+    scope: &'static str,
+    generate: &[&str],
+) -> Result<Key, String> {
+    let private = folder.join(format!("{algorithm}.pem"));
+    let public = folder.join(format!("{algorithm}.pub"));
+    let openssl = || Command::new("openssl");
+    run(openssl().args(generate).arg("-out").arg(&private))?;
+    run(openssl()
+        .args(["pkey", "-pubout", "-in"])
+        .arg(&private)
+        .arg("-out")
+        .arg(&public))?;
+    Ok(Key {
+        algorithm,
+        scope,
+        private,
+        public,
+    })
+}
