@@ -1,19 +1,24 @@
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fhir_http::{Clock, HttpClient, SystemClock, UreqClient, UreqConfig};
-use http_serve::{Bound, Handler, Limits, Server};
+use http_serve::{Body, Bound, Handler, Limits, Server};
 
 use crate::auth::{Authority, KeySource, RegisteredClient};
 use crate::data::Data;
 use crate::ehr::{Ehr, Origins, Side, State};
 use crate::export::ExportSettings;
-use crate::fault::FaultPlan;
+use crate::fault::{Dropped, FaultPlan};
+use crate::reply::Reply;
 use crate::{Error, Result, Sandbox};
 
 /// Origins of a sandbox without sockets; nothing is there.
 const UNREAL: [&str; 2] = ["http://127.0.0.1:1", "http://127.0.0.1:2"];
+
+/// Long enough for bytes to get to the client's side of a loopback connection.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How a [`Sandbox`] is to be.
 #[derive(Clone)]
@@ -136,7 +141,7 @@ impl Builder {
             let address = bound.local_addr();
             let ehr = Arc::clone(&ehr);
             let handler: Arc<dyn Handler> =
-                Arc::new(move |request: http::Request<Vec<u8>>| ehr.handle(side, &request));
+                Arc::new(move |request: http::Request<Vec<u8>>| linger(ehr.handle(side, &request)));
             bound
                 .serve(handler)
                 .map_err(|source| Error::Listen { address, source })
@@ -180,6 +185,34 @@ impl Builder {
         };
         ehr.set_faults(self.faults);
         Ok(ehr)
+    }
+}
+
+/// Waits before a body breaks off: what was written before is to leave the
+/// buffers, or the client would see nothing of the answer at all.
+fn linger(reply: Reply) -> Reply {
+    if reply.extensions().get::<Dropped>().is_some() {
+        return reply;
+    }
+    reply.map(|body| match body {
+        Body::Stream { reader, length } => {
+            let reader = Box::new(Lingering(reader));
+            Body::Stream { reader, length }
+        }
+        whole => whole,
+    })
+}
+
+struct Lingering(Box<dyn Read + Send>);
+
+impl Read for Lingering {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = self.0.read(buffer);
+        if result.is_err() {
+            // The sandbox's own clock may be one that stands still.
+            SystemClock.sleep(LINGER);
+        }
+        result
     }
 }
 

@@ -14,17 +14,19 @@ use crate::outgoing::{Blocking, Content, Outgoing, Source};
 use crate::{Body, Peer};
 
 /// Answers one request.
-pub(crate) async fn answer(
+///
+/// The record begins before the future is polled, which hyper doesn't do when
+/// the client is gone by then.
+pub(crate) fn answer(
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> Result<Response<Outgoing>, Infallible> {
+) -> impl Future<Output = Result<Response<Outgoing>, Infallible>> {
     let began = connection.watch.busy();
     connection.count_request();
     let (head, body) = request.into_parts();
-    let (method, version) = (head.method.clone(), head.version);
-    let mut record = Record {
+    let record = Record {
         observer: connection.shared.observer.clone(),
-        method: method.clone(),
+        method: head.method.clone(),
         path: head.uri.path().to_owned(),
         status: None,
         began,
@@ -32,9 +34,18 @@ pub(crate) async fn answer(
         sent: 0,
         complete: false,
     };
+    async move { Ok(respond(&connection, head, body, record).await) }
+}
 
-    let (mut response, is_refused) = match read(&connection, &head, body, began).await {
-        Ok(body) => (handle(&connection, head, body).await, false),
+async fn respond(
+    connection: &Connection,
+    head: request::Parts,
+    body: Incoming,
+    mut record: Record,
+) -> Response<Outgoing> {
+    let version = head.version;
+    let (mut response, is_refused) = match read(connection, &head, body, record.began).await {
+        Ok(body) => (handle(connection, head, body).await, false),
         Err(status) => {
             connection.watch.leaves_unread();
             (bare(status), true)
@@ -51,7 +62,7 @@ pub(crate) async fn answer(
         let close = HeaderValue::from_static("close");
         head.headers.insert(CONNECTION, close);
     }
-    let content = frame(&method, head.status, &mut head.headers, body);
+    let content = frame(&record.method, head.status, &mut head.headers, body);
     let is_open = matches!(
         content,
         Content::Stream {
@@ -63,7 +74,7 @@ pub(crate) async fn answer(
     if is_open && version == Version::HTTP_10 {
         body = body.ends_with_connection();
     }
-    Ok(Response::from_parts(head, body))
+    Response::from_parts(head, body)
 }
 
 /// Reads the body within the limits, or tells the status of the refusal.

@@ -194,10 +194,8 @@ impl Observer for Progress<'_> {
                 self.files = (files, 0);
                 self.aside(|| info!(files, resources, "the export is ready"));
             }
-            Event::Notice { text } => {
-                if !matches!(self.shape, Shape::Nothing) {
-                    self.aside(|| report::note(text));
-                }
+            Event::Notice { text } if !matches!(self.shape, Shape::Nothing) => {
+                self.aside(|| report::note(text));
             }
             Event::Progress { bytes, resources } => self.progress(bytes, resources),
             Event::Quarantined {

@@ -1,6 +1,7 @@
 //! The `ingest` command from outside: arguments and files in; exit code,
 //! standard output and the views of the store out.
 
+mod bulk;
 mod commands;
 mod config;
 mod dirty;

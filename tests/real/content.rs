@@ -90,25 +90,24 @@ impl Content {
     pub(crate) fn shown(&self, level: Level) -> Self {
         let patients = match level {
             Level::System => return self.clone(),
-            Level::Patient => self.patients(),
+            Level::Patient | Level::Observation => self.patients(),
             Level::Group => self.members(),
         };
-        let is_shown = |key: &String, resource: &Value| {
-            let mut of_patient = false;
+        let is_shown = |key: &str, resource: &Value| {
+            let resource_type = key.split('/').next().unwrap_or_default();
+            let mut of_patients = patients.iter().any(|patient| patient == key);
             visit_references(&mut resource.clone(), &mut |reference| {
-                of_patient |= patients.contains(reference);
+                of_patients |= patients.contains(reference);
             });
-            patients.contains(key) || of_patient && !key.starts_with(NOT_OF_PATIENTS)
+            let asked_for = match level {
+                Level::Observation => ["Observation", "Patient"].contains(&resource_type),
+                _ => resource_type != NOT_OF_PATIENTS,
+            };
+            of_patients && asked_for
         };
-        let shown = self
-            .0
-            .iter()
-            .filter(|(key, resource)| is_shown(key, resource));
-        Self(
-            shown
-                .map(|(key, resource)| (key.clone(), resource.clone()))
-                .collect(),
-        )
+        let mut shown = self.clone();
+        shown.0.retain(|key, resource| is_shown(key, resource));
+        shown
     }
 
     /// The same as a store has to hold it: the id of a patient that is a

@@ -1,5 +1,6 @@
 //! Keys as `openssl` makes them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,7 +22,7 @@ impl Key {
     }
 }
 
-/// An RSA key, which `openssl` writes as PKCS #8, and one on P-384, which it
+/// A key of each kind: RSA, which `openssl` writes as PKCS #8, and P-384, which it
 /// writes as SEC 1.
 pub(crate) fn make(folder: &Path) -> Result<[Key; 2], String> {
     let rsa = [
@@ -31,12 +32,20 @@ pub(crate) fn make(folder: &Path) -> Result<[Key; 2], String> {
         "-pkeyopt",
         "rsa_keygen_bits:3072",
     ];
-    let p384 = ["ecparam", "-name", "secp384r1", "-genkey", "-noout"];
     Ok([
         pair(folder, "RS384", "system/*.read", &rsa)?,
-        pair(folder, "ES384", "system/*.rs", &p384)?,
+        pair(folder, "ES384", "system/*.rs", &P384)?,
     ])
 }
+
+/// One more key for ES384, as one may get by mistake.
+pub(crate) fn another(folder: &Path) -> Result<Key, String> {
+    let folder = folder.join("another");
+    fs::create_dir_all(&folder).expect("a folder");
+    pair(&folder, "ES384", "system/*.rs", &P384)
+}
+
+const P384: [&str; 5] = ["ecparam", "-name", "secp384r1", "-genkey", "-noout"];
 
 fn pair(
     folder: &Path,

@@ -99,11 +99,14 @@ impl Sekmet {
         }
     }
 
-    /// How many exports it was asked for with `_since`.
-    pub(crate) fn incremental_kick_offs(&self) -> usize {
+    /// How many requests it has answered whose lines in its log hold all of
+    /// these.
+    pub(crate) fn answered(&self, parts: &[&str]) -> usize {
         let log = fs::read_to_string(&self.log).expect("its log");
-        let is_one = |line: &&str| line.contains("export?") && line.contains("_since=");
-        log.lines().filter(is_one).count()
+        let lines = log.lines();
+        lines
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .count()
     }
 }
 
@@ -135,7 +138,7 @@ fn settings(port: u16, keys: &[Key]) -> String {
         "port": port,
         "data_dir": "data",
         "log_inbound": false,
-        "simulator": {"enabled": false, "delay_seconds": 0.2},
+        "simulator": {"enabled": false, "delay_seconds": 0.5},
         "server_auth": {
             "types": ["smart", "bearer"],
             "tokens": [TOKEN],

@@ -13,21 +13,24 @@ use crate::util::{Sandbox, assert_balances, assert_counts};
 /// URI of the source; hashed ids depend on it.
 pub(crate) const SOURCE_SYSTEM: &str = "urn:test:sekmet";
 
-/// Whose data is exported.
+/// What is exported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
     System,
     Patient,
+    /// Observations of all patients, and these.
+    Observation,
     Group,
 }
 
 impl Level {
-    pub(crate) const ALL: [Self; 3] = [Self::System, Self::Patient, Self::Group];
+    pub(crate) const ALL: [Self; 4] = [Self::System, Self::Patient, Self::Observation, Self::Group];
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::System => &["--system"],
             Self::Patient => &["--patient"],
+            Self::Observation => &["--patient", "--type", "Observation,Patient"],
             Self::Group => &["--group", GROUP],
         }
     }
@@ -52,7 +55,8 @@ impl Site {
              client_id = \"{}\"\n\
              signing_key = {{ file = \"keys/client.pem\", alg = \"{}\" }}\n\
              scopes = [\"{}\"]\n\
-             source_system = \"{SOURCE_SYSTEM}\"\n",
+             source_system = \"{SOURCE_SYSTEM}\"\n\
+             bulk.poll_min = \"100ms\"\n",
             server.base(),
             client.client_id(),
             signer.algorithm,

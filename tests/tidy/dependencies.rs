@@ -37,9 +37,13 @@ const FAMILY: &[(&str, &[&str])] = &[
             "fhir-bulk",
         ],
     ),
-    // The sandbox is for `ingest demo`.
-    ("ingest-cli", &["ingest-pipeline", "ehr-sandbox"]),
-    ("ehr-sandbox", &["http-serve", "jwks-publisher"]),
+    // The sandbox and the server of keys are for `ingest demo`.
+    (
+        "ingest-cli",
+        &["ingest-pipeline", "ehr-sandbox", "http-serve"],
+    ),
+    // It fetches the keys of its clients.
+    ("ehr-sandbox", &["fhir-http", "http-serve", "jwks-publisher"]),
 ];
 
 /// Third parties that belong to some crates only, dev-dependencies included.
@@ -57,8 +61,8 @@ const CONFINED: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["flate2"],
-        &["ingest-pipeline", "fhir-http", "fhir-bulk"],
-        "unpacks under a cap",
+        &["ingest-pipeline", "fhir-http", "fhir-bulk", "ehr-sandbox"],
+        "packs, and unpacks under a cap",
     ),
     (
         &[
@@ -67,12 +71,14 @@ const CONFINED: &[(&[&str], &[&str], &str)] = &[
             "clap_mangen",
             "indicatif",
             "signal-hook",
-            "tracing-subscriber",
         ],
         &["ingest-cli"],
         "is for the command line",
     ),
 ];
+
+/// Crates that others still want in an older version, with who does.
+const OLDER_VERSIONS: &[(&str, &str)] = &[("getrandom", "ring is on 0.2")];
 
 /// How cargo names a package's source where that is a registry. `deny.toml` says which one.
 const REGISTRY: &str = "registry+";
@@ -182,7 +188,8 @@ fn second_versions(metadata: &Metadata, chosen: &[String]) -> Vec<Finding> {
             .or_default()
             .insert(major(&package.version));
     }
-    versions.retain(|_, majors| majors.len() > 1);
+    let older = |name: &str| OLDER_VERSIONS.iter().any(|(known, _)| *known == name);
+    versions.retain(|name, majors| majors.len() > 1 && !older(name));
     let finding = |(name, majors)| {
         Finding::new(
             name,

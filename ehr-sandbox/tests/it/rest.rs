@@ -108,7 +108,8 @@ fn reads_give_the_bytes_of_the_data() {
 fn searches_find_what_they_should() {
     let sandbox = sandbox(|builder| builder);
     let system = Data::MRN_SYSTEM;
-    let cases: &[(&str, fn(&Value) -> bool)] = &[
+    type Case<'a> = (&'a str, fn(&Value) -> bool);
+    let cases: &[Case<'_>] = &[
         ("/Patient?_id=p1,p2", |r| r["id"] == "p1" || r["id"] == "p2"),
         ("/Patient?identifier=MRN000003", |r| r["id"] == "p3"),
         (&format!("/Patient?identifier={system}|MRN000003"), |r| {

@@ -3,7 +3,10 @@ use std::io::{BufReader, Read};
 use fhir_bulk::{Deletions, Error, NdjsonReader};
 use proptest::prelude::*;
 
-fn read(text: &[u8], buffer: usize, limit: usize) -> Vec<Result<(Vec<u8>, u64, u64), u64>> {
+/// Bytes, number and offset of a line, or the number of one that is too long.
+type Found = Result<(Vec<u8>, u64, u64), u64>;
+
+fn read(text: &[u8], buffer: usize, limit: usize) -> Vec<Found> {
     let mut reader = NdjsonReader::new(BufReader::with_capacity(buffer, text)).limit(limit);
     let mut found = Vec::new();
     loop {
@@ -17,7 +20,7 @@ fn read(text: &[u8], buffer: usize, limit: usize) -> Vec<Result<(Vec<u8>, u64, u
 }
 
 /// What the reader should find, by splitting.
-fn model(text: &[u8], limit: usize) -> Vec<Result<(Vec<u8>, u64, u64), u64>> {
+fn model(text: &[u8], limit: usize) -> Vec<Found> {
     let mut offset = 0;
     let mut found = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {

@@ -69,65 +69,112 @@ pub(super) enum Arrival {
 
 /// Downloads what is not there yet; every file arrives at `arrivals` once,
 /// unless the process is asked to stop.
+///
+/// Links to files expire, with some servers within minutes. Where one does not
+/// work any more the manifest is asked for again, once, for new ones.
 pub(super) struct Downloader<'a> {
     pub(super) client: &'a BulkClient,
     pub(super) connection: &'a str,
     pub(super) folder: &'a Path,
     pub(super) parallel: NonZeroUsize,
     pub(super) arrivals: Sender<(usize, Arrival)>,
+    /// Gives the manifest once more.
+    pub(super) manifest: &'a (dyn Fn() -> Option<ExportManifest> + Sync),
 }
 
 impl Downloader<'_> {
     /// # Errors
     /// When the state database fails.
     pub(super) fn run(&self, items: &[Item], state: &mut State) -> Result<()> {
-        let mut missing = Vec::new();
         let known: HashMap<_, _> = state
             .files(self.connection)?
             .into_iter()
             .map(|record| (record.name.clone(), record))
             .collect();
+        let mut missing = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match known.get(&item.name) {
                 // What has a fault is asked for again: it may be mended.
                 Some(record) if record.fault.is_none() && self.is_there(record) => {
                     self.arrive(index, Arrival::There(record.clone()));
                 }
-                _ => missing.push((index, item)),
+                _ => missing.push((index, item.clone())),
             }
         }
-        let index: HashMap<_, _> = missing
+        let mut expired = Vec::new();
+        self.download(&missing, state, &mut |index, error| {
+            if has_expired(&error) {
+                expired.push((index, error));
+            } else {
+                self.arrive(index, Arrival::Failed(crate::causes(&error)));
+            }
+        })?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let manifest = (self.manifest)();
+        let fresh: HashMap<_, _> = manifest
+            .iter()
+            .flat_map(ExportManifest::files)
+            .map(|file| (name(file), file))
+            .collect();
+        let mut again = Vec::new();
+        for (index, error) in expired {
+            match fresh.get(&items[index].name) {
+                Some(&file) => again.push((
+                    index,
+                    Item {
+                        file: file.clone(),
+                        name: items[index].name.clone(),
+                    },
+                )),
+                None => self.arrive(index, Arrival::Failed(crate::causes(&error))),
+            }
+        }
+        self.download(&again, state, &mut |index, error| {
+            self.arrive(index, Arrival::Failed(crate::causes(&error)));
+        })
+    }
+
+    /// Downloads files; those that can't be had go to `failed`.
+    fn download(
+        &self,
+        items: &[(usize, Item)],
+        state: &mut State,
+        failed: &mut dyn FnMut(usize, fhir_bulk::Error),
+    ) -> Result<()> {
+        let indexes: HashMap<_, _> = items
             .iter()
             .map(|(index, item)| (item.name.as_str(), *index))
             .collect();
         let mut fault = None;
         self.client.downloads().parallel(self.parallel).run(
-            missing.iter().map(|(_, item)| &item.file),
+            items.iter().map(|(_, item)| &item.file),
             |file| self.folder.join(name(file)),
             |file, result| {
-                if matches!(result, Err(fhir_bulk::Error::Interrupted)) {
+                let name = name(file);
+                let Some(&index) = indexes.get(name.as_str()) else {
+                    return ControlFlow::Continue(());
+                };
+                let downloaded = match result {
+                    Ok(downloaded) => downloaded,
+                    Err(fhir_bulk::Error::Interrupted) => return ControlFlow::Break(()),
+                    Err(error) => {
+                        failed(index, error);
+                        return ControlFlow::Continue(());
+                    }
+                };
+                let record = FileRecord {
+                    name,
+                    bytes: downloaded.bytes,
+                    lines: downloaded.lines,
+                    fault: downloaded.faults.first().map(ToString::to_string),
+                };
+                if let Err(error) = state.save_file(self.connection, &record) {
+                    fault = Some(error);
                     return ControlFlow::Break(());
                 }
-                let name = name(file);
-                let arrival = match result {
-                    Ok(downloaded) => {
-                        let record = FileRecord {
-                            name: name.clone(),
-                            bytes: downloaded.bytes,
-                            lines: downloaded.lines,
-                            fault: downloaded.faults.first().map(ToString::to_string),
-                        };
-                        if let Err(error) = state.save_file(self.connection, &record) {
-                            fault = Some(error);
-                            return ControlFlow::Break(());
-                        }
-                        Arrival::There(record)
-                    }
-                    Err(error) => Arrival::Failed(crate::causes(&error)),
-                };
-                if let Some(index) = index.get(name.as_str()) {
-                    self.arrive(*index, arrival);
-                }
+                self.arrive(index, Arrival::There(record));
                 ControlFlow::Continue(())
             },
         );
@@ -143,6 +190,17 @@ impl Downloader<'_> {
         // Nobody listens any more when the load has failed.
         let _ = self.arrivals.send((index, arrival));
     }
+}
+
+/// Whether a new link may help.
+const fn has_expired(error: &fhir_bulk::Error) -> bool {
+    matches!(
+        error,
+        fhir_bulk::Error::FileStatus {
+            status: 400 | 401 | 403 | 404 | 410,
+            ..
+        }
+    )
 }
 
 /// Gives the files to the load as they are there, in order.

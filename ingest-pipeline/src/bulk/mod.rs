@@ -1,8 +1,10 @@
 //! The bulk channel: an export of a server into the store.
 
 mod access;
+mod close;
 mod feed;
 mod heartbeat;
+mod job;
 mod outcomes;
 mod plan;
 mod request;

@@ -1,20 +1,20 @@
-use std::path::Path;
 use std::time::SystemTime;
 
-use fhir_bulk::{BulkClient, Event as Hear, ExportJob, ExportManifest};
+use fhir_bulk::{BulkClient, Event as Hear, ExportManifest};
 use fhir_http::BoxError;
-use fhir_store::{Counts, NewRun, RunState};
+use fhir_store::RunState;
 
 use super::heartbeat::Heartbeat;
+use super::job::Earlier;
 use super::plan::{Plan, Scope, Since};
-use super::request::{policy, request, scope};
+use super::request::scope;
 use super::transfer::{Transfer, Transferred};
 use super::{BulkSummary, StoreAccess};
 use crate::clock::millis;
 use crate::config::{ConnectionSettings, ExportLevel};
 use crate::connect::{Connected, Surroundings};
 use crate::state::{BulkState, Job, State, Watermark};
-use crate::{Cancel, Error, ErrorKind, Event, Observer, Result};
+use crate::{Cancel, Error, Event, Observer, Result};
 
 /// How an export is done.
 #[derive(Clone, Debug)]
@@ -174,7 +174,24 @@ impl<'a> Bulk<'a> {
             run: &self.options.run,
             since: job.since.as_deref(),
         });
-        let (job, manifest) = self.manifest(&client, state, job, observer)?;
+        let resumed = job.run != self.options.run;
+        let (job, manifest) = match self.manifest(&client, state, job, observer) {
+            // Servers forget exports after a while.
+            Err(Error::Export(error))
+                if resumed && matches!(*error, fhir_bulk::Error::JobGone { .. }) =>
+            {
+                notice(
+                    observer,
+                    "the server has forgotten that export; beginning a new one".to_owned(),
+                );
+                let job = self.planned(store, state, &level, &scope, started, &mut |text| {
+                    notice(observer, text);
+                })?;
+                self.manifest(&client, state, job, observer)?
+            }
+            result => result?,
+        };
+        state.set_since(&self.options.run, job.since.as_deref())?;
         let transferred = Transfer {
             bulk: self,
             client: &client,
@@ -199,57 +216,23 @@ impl<'a> Bulk<'a> {
         })
     }
 
-    /// What to do about an export that was begun before.
-    fn earlier(&self, state: &State, scope: &Scope) -> Result<Earlier> {
-        let name = self.settings.name.as_str();
-        let Some(job) = state.job(name)? else {
-            if self.options.resume {
-                return Err(Error::NoJob {
-                    connection: name.to_owned(),
-                    action: "resume",
-                });
-            }
-            return Ok(Earlier::None);
-        };
-        if self.options.resume {
-            return Ok(Earlier::GoOn(job));
-        }
-        let runs = state.runs(Some(name), usize::MAX)?;
-        // The last run that worked at it, itself not counted.
-        let last = runs.iter().find(|run| run.id != self.options.run);
-        let open = last.is_some_and(|run| {
-            !matches!(
-                run.state,
-                BulkState::Partial | BulkState::Completed | BulkState::Cancelled
-            )
-        });
-        let same = job.scope == scope.text() && self.options.since == Since::Auto;
-        Ok(if open && same {
-            Earlier::GoOn(job)
-        } else {
-            Earlier::GiveUp(job)
-        })
-    }
-
-    fn begin(
+    /// A new export, of what is missing.
+    fn planned(
         &self,
+        store: &dyn StoreAccess,
+        state: &State,
         level: &ExportLevel,
         scope: &Scope,
-        since: Option<String>,
         started: SystemTime,
+        notice: &mut dyn FnMut(String),
     ) -> Result<Job> {
-        let request = request(self.settings, level, since.as_deref())?;
-        let policy = policy(&self.settings.bulk);
-        let (export, _) = ExportJob::kick_off(&request, &self.settings.bulk.base, policy)?;
-        Ok(Job {
-            run: self.options.run.clone(),
-            scope: scope.text(),
-            request: json(&export),
-            since,
-            status_url: None,
-            started: millis(started),
-            manifest: None,
-        })
+        let watermark = state.watermark(&self.settings.name, |run| store.has_completed(run))?;
+        let supported = self.settings.bulk.since_supported;
+        let plan = Plan::new(&self.options.since, scope, watermark.as_ref(), supported);
+        if let Some(why) = plan.why_full {
+            notice(format!("everything is exported again: {why}"));
+        }
+        self.begin(level, scope, plan.since, started)
     }
 
     /// Waits until the server has the files ready. The job is kept before
@@ -310,16 +293,6 @@ impl<'a> Bulk<'a> {
         Ok((job, manifest))
     }
 
-    /// The job as the protocol knows it.
-    pub(super) fn known(&self, job: &Job) -> Result<ExportJob> {
-        if let Ok(export) = serde_json::from_str(&job.request) {
-            return Ok(export);
-        }
-        // Written by another version: its address is enough.
-        let url = job.status_url.as_deref().unwrap_or_default();
-        Ok(ExportJob::resume(url, policy(&self.settings.bulk))?)
-    }
-
     /// After the load: the watermark moves when everything is in the store,
     /// and only then.
     fn conclude(
@@ -346,103 +319,6 @@ impl<'a> Bulk<'a> {
         }
         self.forget(state, job)
     }
-
-    /// Gives up an export that nobody wants any more.
-    fn drop_job(&self, client: &BulkClient, state: &mut State, job: &Job) -> Result<()> {
-        if let Err(error) = client.delete(&self.known(job)?) {
-            tracing::warn!(connection = self.settings.name, %error, "the earlier export can't be deleted");
-        }
-        self.forget(state, job)
-    }
-
-    fn forget(&self, state: &mut State, job: &Job) -> Result<()> {
-        state.forget_job(&self.settings.name)?;
-        let folder = folder(&state.exports(), job);
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::StateFile {
-                path: folder,
-                source: error,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Enters how the run ended, here and in the store.
-    fn close(
-        &self,
-        store: &dyn StoreAccess,
-        state: &mut State,
-        result: &Result<BulkSummary>,
-        started: SystemTime,
-    ) -> Result<()> {
-        let now = millis(self.around.clock.now());
-        let run = self.options.run.as_str();
-        match result {
-            Ok(summary) => {
-                let (end, error) = match summary.run.state {
-                    RunState::Completed => (BulkState::Completed, None),
-                    RunState::Interrupted => (BulkState::Interrupted, None),
-                    RunState::Partial => (BulkState::Partial, summary.run.error.as_deref()),
-                    _ => (BulkState::Failed, summary.run.error.as_deref()),
-                };
-                state.enter(run, end, error, now)
-            }
-            Err(error) => {
-                let end = match error.kind() {
-                    ErrorKind::Interrupted => BulkState::Interrupted,
-                    _ => BulkState::Failed,
-                };
-                let text = crate::causes(error);
-                state.enter(run, end, Some(&text), now)?;
-                self.record(store, end, &text, started, now);
-                Ok(())
-            }
-        }
-    }
-
-    /// A run that came to nothing is in the store's list too, where that can
-    /// be written.
-    fn record(
-        &self,
-        store: &dyn StoreAccess,
-        end: BulkState,
-        error: &str,
-        started: SystemTime,
-        now: i64,
-    ) {
-        let Ok(mut store) = store.open() else { return };
-        let new = NewRun {
-            id: &self.options.run,
-            connection: Some(&self.settings.name),
-            kind: "bulk",
-            source_system: &self.settings.source_system,
-            started: millis(started),
-        };
-        let end = match end {
-            BulkState::Interrupted => RunState::Interrupted,
-            _ => RunState::Failed,
-        };
-        // It fails where the load has entered it already.
-        if store.start_run(&new).is_ok() {
-            let none = Counts::default();
-            let closed = store.finish_run(&self.options.run, end, now, &none, Some(error), None);
-            if let Err(error) = closed {
-                tracing::warn!(%error, "the run is not in the store's list");
-            }
-        }
-    }
-}
-
-/// An export that was begun before.
-enum Earlier {
-    None,
-    GoOn(Job),
-    GiveUp(Job),
-}
-
-/// Where the files of a job are.
-pub(super) fn folder(exports: &Path, job: &Job) -> std::path::PathBuf {
-    exports.join(&job.run)
 }
 
 /// Whether asking for the job again can't help.
@@ -454,7 +330,7 @@ const fn is_dead(error: &fhir_bulk::Error) -> bool {
     )
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+pub(super) fn json(value: &impl serde::Serialize) -> String {
     // Made of strings and numbers, which always serialize.
     serde_json::to_string(value).unwrap_or_default()
 }

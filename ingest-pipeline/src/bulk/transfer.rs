@@ -11,7 +11,9 @@ use fhir_bulk::{BulkClient, ExportManifest, FileKind};
 use fhir_store::{RunState, Store};
 
 use super::feed::{Downloader, Feed, Item, items};
-use super::run::{Bulk, folder};
+use super::job::folder;
+use super::request::policy;
+use super::run::Bulk;
 use super::{ServerIssues, StoreAccess};
 use crate::clock::millis;
 use crate::state::{BulkState, Job, State};
@@ -76,6 +78,7 @@ impl Transfer<'_> {
             folder: &folder,
             parallel: parallel(settings.bulk.parallel_downloads),
             arrivals: send,
+            manifest: &|| self.fresh(),
         };
         let load = LoadOptions {
             kind: "bulk",
@@ -125,6 +128,14 @@ impl Transfer<'_> {
             issues,
             summary,
         })
+    }
+
+    /// The manifest once more, with new links where the server makes some.
+    fn fresh(&self) -> Option<ExportManifest> {
+        let url = self.job.status_url.as_deref()?;
+        let policy = policy(&self.bulk.settings.bulk);
+        let mut export = fhir_bulk::ExportJob::resume(url, policy).ok()?;
+        self.client.wait(&mut export, &mut |_| Ok(())).ok()
     }
 
     /// Opens the store, which another connection may be writing for a while.

@@ -121,11 +121,11 @@ pub enum Error {
     /// A server can't be reached, or refuses.
     #[cfg(feature = "bulk")]
     #[error(transparent)]
-    Http(#[from] fhir_http::Error),
+    Http(Box<fhir_http::Error>),
     /// An export failed.
     #[cfg(feature = "bulk")]
     #[error(transparent)]
-    Export(#[from] fhir_bulk::Error),
+    Export(Box<fhir_bulk::Error>),
     /// There is no export that could be gone on with.
     #[cfg(feature = "bulk")]
     #[error("connection {connection} has no export to {action}")]

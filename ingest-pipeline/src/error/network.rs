@@ -1,6 +1,18 @@
-use std::error::Error as StdError;
-
 use super::{Error, ErrorKind};
+
+// Boxed, since they are several times as large as the others.
+
+impl From<fhir_http::Error> for Error {
+    fn from(error: fhir_http::Error) -> Self {
+        Self::Http(Box::new(error))
+    }
+}
+
+impl From<fhir_bulk::Error> for Error {
+    fn from(error: fhir_bulk::Error) -> Self {
+        Self::Export(Box::new(error))
+    }
+}
 
 /// The kind of a fault of the network, of a server, or of what we show it.
 pub(super) fn kind(error: &Error) -> ErrorKind {
@@ -56,10 +68,10 @@ fn export(error: &fhir_bulk::Error) -> ErrorKind {
         E::Http(error) => http(error),
         E::FileRequest { source, .. } => http(source),
         E::Refused { status: 401, .. } | E::Failed { status: 401, .. } => ErrorKind::Authentication,
-        E::Unreachable { source, .. } => match source {
-            Some(error) => http(error),
-            None => ErrorKind::Server,
-        },
+        E::Unreachable {
+            source: Some(error),
+            ..
+        } => http(error),
         E::Truncated { .. } => ErrorKind::Network,
         E::Disk { .. } => ErrorKind::Store,
         E::Event(source) => match source.downcast_ref::<Error>() {
@@ -73,21 +85,9 @@ fn export(error: &fhir_bulk::Error) -> ErrorKind {
 }
 
 pub(super) fn hint(error: &Error) -> Option<String> {
-    // Wherever it is in the chain, the refusal of a token tells the most.
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<smart_auth::Error>()
-            && let Some(hint) = error.hint()
-        {
-            return Some(hint);
-        }
-        if let Some(fhir_http::Error::Authorize { source, .. }) = error.downcast_ref()
-            && let Some(error) = source.downcast_ref::<smart_auth::Error>()
-            && let Some(hint) = error.hint()
-        {
-            return Some(hint);
-        }
-        cause = error.source();
+    // The refusal of a token tells the most, wherever it came up.
+    if let Some(hint) = refusal(error).and_then(smart_auth::Error::hint) {
+        return Some(hint);
     }
     let hint = match error {
         Error::KeyRing { .. } => {
@@ -95,19 +95,60 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         }
         Error::NoJob { .. } => "start one with: ingest bulk CONNECTION",
         Error::LeaseLost { .. } => "look at the other run with: ingest status",
-        Error::Export(fhir_bulk::Error::JobGone { .. }) => {
-            "run the command again: it starts a new export"
-        }
-        Error::Export(fhir_bulk::Error::AlreadyRunning { .. }) => {
-            "wait until the server has ended the other export, or cancel it: ingest bulk CONNECTION --cancel"
-        }
-        Error::Export(error) if error.is_transient() => {
-            "run the command again: it goes on with the same export"
-        }
-        Error::Http(fhir_http::Error::Transport { .. }) => {
-            "check the address, the network and the proxy; for a private CA set http.ca_file"
+        Error::Export(error) => return export_hint(error).map(str::to_owned),
+        Error::Http(error) => return http_hint(error).map(str::to_owned),
+        Error::Auth(smart_auth::Error::Http { source, .. }) => {
+            return http_hint(source).map(str::to_owned);
         }
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn export_hint(error: &fhir_bulk::Error) -> Option<&'static str> {
+    use fhir_bulk::Error as E;
+    match error {
+        E::Http(error) => http_hint(error),
+        E::JobGone { .. } => Some("run the command again: it starts a new export"),
+        E::AlreadyRunning { .. } => Some(
+            "wait until the server has ended the other export, or cancel it: ingest bulk CONNECTION --cancel",
+        ),
+        E::Refused { .. } => Some(
+            "check level, group, types and type filters of the connection against what the server exports",
+        ),
+        error if error.is_transient() => {
+            Some("run the command again: it goes on with the same export")
+        }
+        _ => None,
+    }
+}
+
+const fn http_hint(error: &fhir_http::Error) -> Option<&'static str> {
+    match error {
+        fhir_http::Error::Transport { .. } => {
+            Some("check the address, the network and the proxy; for a private CA set http.ca_file")
+        }
+        _ => None,
+    }
+}
+
+fn refusal(error: &Error) -> Option<&smart_auth::Error> {
+    let http = match error {
+        Error::Auth(error) => return Some(error),
+        Error::Http(error) => error,
+        Error::Export(error) => match &**error {
+            fhir_bulk::Error::Http(error) => error,
+            fhir_bulk::Error::FileRequest { source, .. } => source,
+            fhir_bulk::Error::Unreachable {
+                source: Some(error),
+                ..
+            } => error,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    match http {
+        fhir_http::Error::Authorize { source, .. } => source.downcast_ref(),
+        _ => None,
+    }
 }

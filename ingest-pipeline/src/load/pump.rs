@@ -146,7 +146,7 @@ impl Reader<'_> {
             let input = match supply {
                 Supply::File(input) => input,
                 Supply::Missing { name, reason } => {
-                    if send(Job::File(name)) && send(Job::Refused(FileRefused(reason.into()))) {
+                    if send(Job::File(name)) && send(Job::Refused(FileRefused(reason))) {
                         continue;
                     }
                     return;

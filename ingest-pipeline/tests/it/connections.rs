@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest_pipeline::config::{
-    AckMode, Algorithm, Auth, Connection, ConnectionSettings, ExportLevel, JobLimit, KickOff,
-    Secret, SecretMethod, Since, Tenant, TypeList,
+    AckMode, Algorithm, Auth, Connection, ConnectionSettings, ExportLevel, JobLimit, Secret,
+    SecretMethod, Since, Tenant,
 };
 use ingest_pipeline::vendor::Profile;
 use ingest_pipeline::{IdMode, Settings};
 
 use crate::config::read;
 
-fn settings(lines: &str) -> ConnectionSettings {
+pub(crate) fn settings(lines: &str) -> ConnectionSettings {
     let text = format!(
         "[tenants.acme]\nkeys = \"/keys\"\n\
          [connections.memorial]\nfhir_base = \"https://ehr.example/r4/\"\n{lines}\n"
@@ -21,7 +21,7 @@ fn settings(lines: &str) -> ConnectionSettings {
     config.connection("memorial").expect(lines)
 }
 
-const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+pub(crate) const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
 /// The example of the documentation of the configuration.
 #[test]
@@ -387,17 +387,4 @@ fn one_limit_of_polling_moves_the_other_out_of_its_way() {
             (SECONDS(expected.0), SECONDS(expected.1))
         );
     }
-}
-
-#[test]
-fn vendors_habits_reach_the_settings() {
-    let of = |vendor: &str| settings(&format!("vendor = \"{vendor}\"\nclient_id = \"c\""));
-    assert_eq!(of("eclinicalworks").fetch.page_size, None);
-    assert_eq!(of("eclinicalworks").http.requests_per_minute, Some(240));
-    assert_eq!(of("openemr").token_lifetime, Some(SECONDS(60)));
-    assert_eq!(of("openemr").http.first_byte_timeout, SECONDS(900));
-    assert_eq!(of("oracle-health").bulk.type_list, TypeList::Comma);
-    assert_eq!(of("oracle-health").bulk.kick_off, KickOff::Get);
-    assert_eq!(of("oracle-health").bulk.job_limit, Some(JobLimit::Client));
-    assert!(of("meditech").discovery_at_host_root);
 }

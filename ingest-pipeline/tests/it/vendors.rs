@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use ingest_pipeline::config::ConfigError;
+use ingest_pipeline::config::{ConfigError, JobLimit, KickOff, TypeList};
 use ingest_pipeline::vendor::Profile;
+
+use crate::connections::{SECONDS, settings};
 
 #[test]
 fn every_vendor_has_a_profile() {
@@ -103,4 +105,17 @@ fn an_unknown_vendor_is_answered_with_the_nearest() {
             other => panic!("{other}"),
         }
     }
+}
+
+#[test]
+fn vendors_habits_reach_the_settings() {
+    let of = |vendor: &str| settings(&format!("vendor = \"{vendor}\"\nclient_id = \"c\""));
+    assert_eq!(of("eclinicalworks").fetch.page_size, None);
+    assert_eq!(of("eclinicalworks").http.requests_per_minute, Some(240));
+    assert_eq!(of("openemr").token_lifetime, Some(SECONDS(60)));
+    assert_eq!(of("openemr").http.first_byte_timeout, SECONDS(900));
+    assert_eq!(of("oracle-health").bulk.type_list, TypeList::Comma);
+    assert_eq!(of("oracle-health").bulk.kick_off, KickOff::Get);
+    assert_eq!(of("oracle-health").bulk.job_limit, Some(JobLimit::Client));
+    assert!(of("meditech").discovery_at_host_root);
 }

@@ -114,7 +114,7 @@ impl BackendServices {
             None => {
                 RetryPolicy::is_transient(parts.status)
                     // Epic does so now and then, with credentials that are good.
-                    || parts.status == StatusCode::BAD_REQUEST
+                    || parts.status == StatusCode::BAD_REQUEST && self.is_proven(assertion.as_ref())
             }
         };
         let again = if may_pass {

@@ -1,0 +1,198 @@
+//! An EHR on loopback, and a folder with a configuration that knows it.
+
+use std::sync::LazyLock;
+
+use ehr_sandbox::{Builder, Data, ExportSettings, FaultPlan, RegisteredClient, Sandbox as Ehr, Where};
+use fhir_http::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+use smart_auth::SigningKey;
+
+use crate::util::{Ran, Sandbox, assert_balances};
+
+/// The client that the EHR knows.
+pub(crate) const CLIENT: &str = "e2e-client";
+
+/// What is exported: everything that synthetic data has.
+pub(crate) const TYPES: [&str; 10] = [
+    "Patient",
+    "Encounter",
+    "Observation",
+    "Condition",
+    "MedicationRequest",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "DocumentReference",
+];
+
+/// Made once, for it takes a while.
+static KEY: LazyLock<(String, String)> = LazyLock::new(key);
+
+/// A private key as PEM, and the JWK Set with its public half.
+pub(crate) fn key() -> (String, String) {
+    let pkcs8 = SigningKey::generate_es384().expect("a key");
+    let key = SigningKey::from_pkcs8(pkcs8.expose_der()).expect("a key");
+    let jwks = json!({ "keys": [key.public_jwk()] }).to_string();
+    (pkcs8.to_pem().expose().to_owned(), jwks)
+}
+
+/// An EHR and one that ingests from it; the connection is called `c`.
+pub(crate) struct Site {
+    pub(crate) ehr: Ehr,
+    pub(crate) folder: Sandbox,
+}
+
+impl Site {
+    /// With this data, and exports that are ready at the second look.
+    pub(crate) fn new(data: Data) -> Self {
+        Self::with(data, export())
+    }
+
+    pub(crate) fn with(data: Data, export: ExportSettings) -> Self {
+        Self::built(Ehr::builder().data(data).export(export))
+    }
+
+    pub(crate) fn built(builder: Builder) -> Self {
+        let client = RegisteredClient::new(CLIENT).jwks(KEY.1.clone());
+        Self::of(builder.client(client).start().expect("an EHR"))
+    }
+
+    /// With an EHR that knows its clients already.
+    pub(crate) fn of(ehr: Ehr) -> Self {
+        let site = Self {
+            ehr,
+            folder: Sandbox::new(),
+        };
+        site.folder.write("client.pem", &KEY.0);
+        site.configure("", "");
+        site
+    }
+
+    /// Writes the configuration, with more in the tables of the connection
+    /// and of its exports. Nothing waits for long.
+    pub(crate) fn configure(&self, connection: &str, bulk: &str) {
+        let base = self.ehr.base();
+        let types = if connection.contains("types =") {
+            String::new()
+        } else {
+            format!("types = {}", json!(TYPES))
+        };
+        let scopes = if connection.contains("scopes =") {
+            ""
+        } else {
+            "scopes = [\"system/*.rs\"]"
+        };
+        self.folder.write(
+            "ingest.toml",
+            format!(
+                "[store]\nsqlite = \"ingest.db\"\n\
+                 [connections.c]\nfhir_base = \"{base}\"\nclient_id = \"{CLIENT}\"\n\
+                 signing_key = {{ file = \"client.pem\" }}\nlevel = \"system\"\n\
+                 source_system = \"urn:test:ehr\"\n{scopes}\n{types}\n{connection}\n\
+                 [connections.c.http]\nconnect_timeout = \"5s\"\nfirst_byte_timeout = \"30s\"\n\
+                 read_timeout = \"30s\"\nretries = 2\n\
+                 [connections.c.bulk]\npoll_min = \"10ms\"\npoll_max = \"50ms\"\n{bulk}\n"
+            ),
+        );
+    }
+
+    /// `ingest bulk c --json` and more arguments.
+    pub(crate) fn bulk(&self, arguments: &[&str]) -> Ran {
+        self.folder
+            .run(["bulk", "c", "--json"].iter().chain(arguments))
+    }
+
+    /// A run that has to be completed: its summary.
+    #[track_caller]
+    pub(crate) fn completes(&self, arguments: &[&str]) -> Value {
+        let summary = self.bulk(arguments).exits(0).json();
+        assert_balances(&summary);
+        assert_eq!(summary["state"], "completed", "{summary}");
+        summary
+    }
+
+    /// Lets things change at the EHR, later than all exports before.
+    pub(crate) fn change(&self, seed: u64, percent: u8) {
+        self.ehr.change_data(seed, percent, SystemClock.now());
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn mend(&self) {
+        self.ehr.set_faults(FaultPlan::none());
+    }
+
+    pub(crate) fn faults(&self, texts: &[&str]) {
+        self.ehr
+            .set_faults(FaultPlan::of(texts).expect("a fault's text"));
+    }
+
+    /// What `ingest status` says about the connection.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        let mut status = self.folder.run(["status", "--json"]).exits(0).json();
+        let found = status["connections"][0].take();
+        assert_eq!(found["name"], "c");
+        found
+    }
+
+    pub(crate) fn watermark(&self) -> Option<String> {
+        self.status()["watermark"].as_str().map(str::to_owned)
+    }
+
+    /// `_since` of the kick-offs so far, decoded.
+    pub(crate) fn sinces(&self) -> Vec<Option<String>> {
+        let requests = self.ehr.requests();
+        let kick_offs = requests
+            .iter()
+            .filter(|request| request.place == Some(Where::KickOff));
+        let since = |query: &str| {
+            let value = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("_since="))?;
+            Some(value.replace("%3A", ":").replace("%2B", "+"))
+        };
+        kick_offs
+            .map(|request| request.query.as_deref().and_then(since))
+            .collect()
+    }
+
+    /// Ids of the exports whose files were asked for.
+    pub(crate) fn exports(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self
+            .ehr
+            .requests()
+            .iter()
+            .filter_map(|request| {
+                let mut parts = request.path.strip_prefix("/bulk/")?.split('/');
+                parts.next().map(str::to_owned)
+            })
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// Whether the EHR was told to delete an export.
+    pub(crate) fn is_deleted(&self, export: &str) -> bool {
+        self.ehr.requests().iter().any(|request| {
+            request.place == Some(Where::Delete) && request.path.ends_with(export)
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_no_token_elsewhere(&self) {
+        for request in self.ehr.requests() {
+            let leaked = request.elsewhere && request.authorized;
+            assert!(!leaked, "a token at the other origin: {}", request.path);
+        }
+    }
+}
+
+/// Small files, and no waits that the server asks for.
+pub(crate) fn export() -> ExportSettings {
+    let mut settings = ExportSettings::default();
+    settings.retry_after = None;
+    settings.resources_per_file = 20;
+    settings
+}
