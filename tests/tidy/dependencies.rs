@@ -43,7 +43,10 @@ const FAMILY: &[(&str, &[&str])] = &[
         &["ingest-pipeline", "ehr-sandbox", "http-serve"],
     ),
     // It fetches the keys of its clients.
-    ("ehr-sandbox", &["fhir-http", "http-serve", "jwks-publisher"]),
+    (
+        "ehr-sandbox",
+        &["fhir-http", "http-serve", "jwks-publisher"],
+    ),
 ];
 
 /// Third parties that belong to some crates only, dev-dependencies included.

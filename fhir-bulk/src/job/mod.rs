@@ -188,8 +188,12 @@ impl ExportJob {
         self.started.get_or_insert_with(|| millis(now));
         self.requests = self.requests.saturating_add(1);
         let passing = match &failure {
-            // Of any cause: a token endpoint is down as often as a server.
-            fhir_http::Error::Authorize { .. } => self.failures < self.policy.soft_failures,
+            // Of any cause: a token endpoint is down as often as a server. One
+            // that never gave a token has been asked often enough by then.
+            fhir_http::Error::Authorize { .. } => {
+                !matches!(self.phase, Phase::KickOff { .. })
+                    && self.failures < self.policy.soft_failures
+            }
             fhir_http::Error::Interrupted => return Err(Error::Interrupted),
             other => other.is_transient(),
         };

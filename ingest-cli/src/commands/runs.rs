@@ -1,4 +1,9 @@
-use ingest_pipeline::store::{RunRecord, RunStore};
+//! Runs that have ended, from the store, and those that the state database
+//! knows of besides.
+
+use ingest_pipeline::state::{BulkRun, BulkState, State};
+use ingest_pipeline::store::{Counts, RunRecord, RunState, RunStore as _};
+use ingest_pipeline::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::args::{self, RunsAction};
@@ -7,13 +12,18 @@ use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Runs) -> Result<Exit, Failure> {
-    let mut store = context.open_read_only(&args.db)?;
     match &args.action {
-        RunsAction::List { limit } => list(&store.runs(*limit)?, context.global.json)?,
+        RunsAction::List { limit } => {
+            let mut runs = runs(context, &args.db)?;
+            runs.truncate(*limit);
+            list(&runs, context.global.json)?;
+        }
         RunsAction::Show { id } => {
             // Ids begin with the time, so that a run is found by its beginning.
-            let runs = store.runs(usize::MAX)?;
-            let mut found = runs.iter().filter(|run| run.id.starts_with(id.as_str()));
+            let runs = runs(context, &args.db)?;
+            let mut found = runs
+                .iter()
+                .filter(|run| run.record.id.starts_with(id.as_str()));
             match (found.next(), found.next()) {
                 (Some(run), None) => show(run, context.global.json)?,
                 (Some(_), Some(_)) => {
@@ -30,13 +40,93 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Runs) -> Result<Exit, Fail
     Ok(Exit::Ok)
 }
 
-fn list(runs: &[RunRecord], json: bool) -> Result<(), Failure> {
+/// A run, and what the state database adds to it.
+struct Run {
+    record: RunRecord,
+    state: &'static str,
+    since: Option<String>,
+    /// Its states, each with its instant.
+    history: Vec<(BulkState, i64)>,
+}
+
+/// All runs, the newest first.
+fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
+    let path = context.state_path(&context.db(db)?)?;
+    let state = match path.exists() {
+        true => Some(State::open(&path)?),
+        false => None,
+    };
+    let stored = match (context.open_read_only(db), &state) {
+        (Ok(mut store), _) => store.runs(usize::MAX)?,
+        // A first export that has not got as far as the store.
+        (Err(_), Some(_)) => Vec::new(),
+        (Err(error), None) => return Err(error),
+    };
+    let mut runs: Vec<_> = stored
+        .into_iter()
+        .map(|record| Run {
+            state: record.state.as_str(),
+            since: None,
+            history: Vec::new(),
+            record,
+        })
+        .collect();
+    let Some(state) = state else {
+        return Ok(runs);
+    };
+    let now = millis(SystemClock.now());
+    for bulk in state.runs(None, usize::MAX)? {
+        let history = state.history(&bulk.id)?;
+        // Its process is gone without a word.
+        let gone = !bulk.state.is_final() && state.holder(&bulk.connection, now)?.is_none();
+        let name = if gone {
+            BulkState::Interrupted
+        } else {
+            bulk.state
+        };
+        let place = runs.iter().position(|run| run.record.id == bulk.id);
+        let index = place.unwrap_or_else(|| {
+            runs.push(unstored(&bulk));
+            runs.len() - 1
+        });
+        let run = &mut runs[index];
+        run.state = name.as_str();
+        run.since = bulk.since;
+        run.history = history;
+    }
+    runs.sort_by(|a, b| (b.record.started, &b.record.id).cmp(&(a.record.started, &a.record.id)));
+    Ok(runs)
+}
+
+/// A run that is not in the store (yet).
+fn unstored(run: &BulkRun) -> Run {
+    Run {
+        record: RunRecord {
+            id: run.id.clone(),
+            connection: Some(run.connection.clone()),
+            kind: "bulk".to_owned(),
+            source_system: String::new(),
+            state: RunState::Running,
+            started: run.started,
+            finished: None,
+            counts: Counts::default(),
+            error: run.error.clone(),
+            summary: None,
+        },
+        state: run.state.as_str(),
+        since: None,
+        history: Vec::new(),
+    }
+}
+
+fn list(runs: &[Run], json: bool) -> Result<(), Failure> {
     if json {
         let runs: Vec<_> = runs.iter().map(as_json).collect();
         return report::json(&json!({ "runs": runs }));
     }
     let heads = [
         "run",
+        "connection",
         "kind",
         "state",
         "started",
@@ -46,31 +136,38 @@ fn list(runs: &[RunRecord], json: bool) -> Result<(), Failure> {
         "quarantined",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(runs.iter().map(|run| {
-        vec![
-            run.id.clone(),
-            run.kind.clone(),
-            run.state.as_str().to_owned(),
-            instant(run.started),
-            run.counts.resources.to_string(),
-            run.counts.created.to_string(),
-            run.counts.updated.to_string(),
-            run.counts.quarantined.to_string(),
-        ]
-    }));
+    rows.extend(runs.iter().map(
+        |Run {
+             record: run, state, ..
+         }| {
+            vec![
+                run.id.clone(),
+                run.connection.clone().unwrap_or_default(),
+                run.kind.clone(),
+                (*state).to_owned(),
+                instant(run.started),
+                run.counts.resources.to_string(),
+                run.counts.created.to_string(),
+                run.counts.updated.to_string(),
+                run.counts.quarantined.to_string(),
+            ]
+        },
+    ));
     report::lines(report::table(&rows))
 }
 
-fn show(run: &RunRecord, json: bool) -> Result<(), Failure> {
+fn show(run: &Run, json: bool) -> Result<(), Failure> {
     if json {
         return report::json(&as_json(run));
     }
+    let (history, state, since) = (&run.history, run.state, &run.since);
+    let run = &run.record;
     let counts = &run.counts;
     let mut lines = vec![
         format!("run          {}", run.id),
         format!("kind         {}", run.kind),
         format!("source       {}", run.source_system),
-        format!("state        {}", run.state.as_str()),
+        format!("state        {state}"),
         format!("started      {}", instant(run.started)),
         format!(
             "finished     {}",
@@ -88,6 +185,12 @@ fn show(run: &RunRecord, json: bool) -> Result<(), Failure> {
     if let Some(connection) = &run.connection {
         lines.insert(1, format!("connection   {connection}"));
     }
+    if let Some(since) = since {
+        lines.push(format!("since        {since}"));
+    }
+    for (state, entered) in history {
+        lines.push(format!("{:<12} {}", state.as_str(), instant(*entered)));
+    }
     if let Some(error) = &run.error {
         lines.push(format!("error        {error}"));
     }
@@ -95,7 +198,13 @@ fn show(run: &RunRecord, json: bool) -> Result<(), Failure> {
 }
 
 /// What the view `runs` shows, and the summary that the run ended with.
-fn as_json(run: &RunRecord) -> Value {
+fn as_json(run: &Run) -> Value {
+    let states: Vec<_> = run
+        .history
+        .iter()
+        .map(|(state, entered)| json!({ "state": state.as_str(), "entered": instant(*entered) }))
+        .collect();
+    let (state, since, run) = (run.state, &run.since, &run.record);
     let counts = &run.counts;
     let summary: Option<Value> = run
         .summary
@@ -106,7 +215,9 @@ fn as_json(run: &RunRecord) -> Value {
         "connection": run.connection,
         "kind": run.kind,
         "source_system": run.source_system,
-        "state": run.state.as_str(),
+        "state": state,
+        "states": states,
+        "since": since,
         "started": instant(run.started),
         "finished": run.finished.map(instant),
         "resources": counts.resources,
@@ -119,6 +230,14 @@ fn as_json(run: &RunRecord) -> Value {
         "error": run.error,
         "summary": summary,
     })
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn millis(instant: std::time::SystemTime) -> i64 {
+    let elapsed = instant
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// ISO 8601 in UTC.

@@ -5,7 +5,7 @@ use ingest_pipeline::store::{RunState, RunStore as _, SqliteStore};
 use ingest_pipeline::{Clock as _, Error, SystemClock};
 use serde::Serialize;
 
-use super::runs::instant;
+use super::runs::{instant, millis};
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -93,11 +93,7 @@ struct Run {
 }
 
 fn look(state: &State, store: Option<&mut SqliteStore>, name: &str) -> Result<Found, Failure> {
-    let now = SystemClock.now();
-    let now = now
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let now = millis(SystemClock.now());
     let running = state.holder(name, now)?;
     let mut store = store;
     let watermark = state.watermark(name, |run| {

@@ -61,7 +61,7 @@ impl Bulk<'_> {
         started: SystemTime,
     ) -> Result<Job> {
         let request = request(self.settings, level, since.as_deref())?;
-        let policy = policy(&self.settings.bulk);
+        let policy = policy(self.settings);
         let (export, _) = ExportJob::kick_off(&request, &self.settings.bulk.base, policy)?;
         Ok(Job {
             run: self.options.run.clone(),
@@ -81,7 +81,7 @@ impl Bulk<'_> {
         }
         // Written by another version: its address is enough.
         let url = job.status_url.as_deref().unwrap_or_default();
-        Ok(ExportJob::resume(url, policy(&self.settings.bulk))?)
+        Ok(ExportJob::resume(url, policy(self.settings))?)
     }
 
     /// Gives up an export that nobody wants any more.

@@ -3,7 +3,7 @@
 use fhir_bulk::{ExportRequest, KickOffMethod, ListSyntax, PollPolicy};
 
 use super::plan::Scope;
-use crate::config::{BulkSettings, ConnectionSettings, ExportLevel, KickOff, TypeList};
+use crate::config::{ConnectionSettings, ExportLevel, KickOff, TypeList};
 use crate::{IdMode, Result};
 
 /// What a run exports, of the settings and of what was asked for instead.
@@ -51,10 +51,12 @@ pub(super) fn request(
 }
 
 /// How patiently the server is asked whether it is done.
-pub(super) fn policy(bulk: &BulkSettings) -> PollPolicy {
+pub(super) fn policy(settings: &ConnectionSettings) -> PollPolicy {
+    let bulk = &settings.bulk;
     let mut policy = PollPolicy::default();
     policy.min = bulk.poll_min;
     policy.max = bulk.poll_max;
     policy.deadline = bulk.deadline;
+    policy.kick_off_attempts = settings.http.retries.saturating_add(1);
     policy
 }

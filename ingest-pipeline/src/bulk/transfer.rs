@@ -133,7 +133,7 @@ impl Transfer<'_> {
     /// The manifest once more, with new links where the server makes some.
     fn fresh(&self) -> Option<ExportManifest> {
         let url = self.job.status_url.as_deref()?;
-        let policy = policy(&self.bulk.settings.bulk);
+        let policy = policy(self.bulk.settings);
         let mut export = fhir_bulk::ExportJob::resume(url, policy).ok()?;
         self.client.wait(&mut export, &mut |_| Ok(())).ok()
     }

@@ -86,8 +86,11 @@ fn export(error: &fhir_bulk::Error) -> ErrorKind {
 
 pub(super) fn hint(error: &Error) -> Option<String> {
     // The refusal of a token tells the most, wherever it came up.
-    if let Some(hint) = refusal(error).and_then(smart_auth::Error::hint) {
-        return Some(hint);
+    if let Some(error) = refusal(error) {
+        return error.hint().or_else(|| match error {
+            smart_auth::Error::Http { source, .. } => http_hint(source).map(str::to_owned),
+            _ => None,
+        });
     }
     let hint = match error {
         Error::KeyRing { .. } => {
@@ -97,9 +100,6 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::LeaseLost { .. } => "look at the other run with: ingest status",
         Error::Export(error) => return export_hint(error).map(str::to_owned),
         Error::Http(error) => return http_hint(error).map(str::to_owned),
-        Error::Auth(smart_auth::Error::Http { source, .. }) => {
-            return http_hint(source).map(str::to_owned);
-        }
         _ => return None,
     };
     Some(hint.to_owned())

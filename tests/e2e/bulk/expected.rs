@@ -10,6 +10,14 @@ use super::site::Site;
 #[derive(Clone, Default)]
 pub(crate) struct Expected(BTreeMap<String, Stored>);
 
+/// What an export changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) created: u64,
+    pub(crate) updated: u64,
+    pub(crate) deleted: u64,
+}
+
 #[derive(Clone, PartialEq, Eq)]
 struct Stored {
     version: u64,
@@ -26,10 +34,13 @@ impl Expected {
     }
 
     /// After a complete export of `data` on top of what is there.
-    pub(crate) fn export(&mut self, data: &Data) {
+    /// Gives what changed by it.
+    pub(crate) fn export(&mut self, data: &Data) -> Changes {
+        let mut changes = Changes::default();
         for (key, stored) in &mut self.0 {
             let (resource_type, id) = key.split_once('/').expect("Type/id");
             if stored.body.is_some() && data.resource(resource_type, id).is_none() {
+                changes.deleted += 1;
                 stored.version += 1;
                 stored.body = None;
             }
@@ -42,15 +53,13 @@ impl Expected {
                 body: None,
             });
             if stored.body != body {
+                changes.created += u64::from(stored.version == 0);
+                changes.updated += u64::from(stored.version > 0);
                 stored.version += 1;
                 stored.body = body;
             }
         }
-    }
-
-    /// Resources that are there.
-    pub(crate) fn len(&self) -> u64 {
-        self.0.values().filter(|stored| stored.body.is_some()).count() as u64
+        changes
     }
 
     /// Everything is in the store, once, and nothing else: bytes, versions,
@@ -59,7 +68,10 @@ impl Expected {
     pub(crate) fn assert_in(&self, site: &Site, what: &str) {
         let found = Self::found(site);
         let differing = |one: &Self, other: &Self| -> Vec<String> {
-            let only = one.0.iter().filter(|&(key, stored)| other.0.get(key) != Some(stored));
+            let only = one
+                .0
+                .iter()
+                .filter(|&(key, stored)| other.0.get(key) != Some(stored));
             only.take(3)
                 .map(|(key, stored)| {
                     let body = stored.body.as_deref().unwrap_or("deleted");
@@ -100,7 +112,11 @@ impl Expected {
 /// The database is whole, and each version has its Provenance.
 #[track_caller]
 pub(crate) fn assert_consistent(site: &Site, versions: Option<u64>, what: &str) {
-    assert_eq!(site.folder.query("PRAGMA integrity_check"), ["ok"], "{what}");
+    assert_eq!(
+        site.folder.query("PRAGMA integrity_check"),
+        ["ok"],
+        "{what}"
+    );
     let versions_sql = "SELECT type, id, version FROM resource_versions";
     let targets_sql = "SELECT target_type, target_id, target_version FROM provenances";
     let differing = format!(

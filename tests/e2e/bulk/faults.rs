@@ -150,7 +150,7 @@ fn servers_of_all_kinds_are_read_whole() {
     let cases = kinds.into_iter().map(|(name, settings)| {
         let case = move || {
             let elsewhere = settings.files_elsewhere;
-            let site = Site::with(data(), settings);
+            let site = Site::with(data(), settings.clone());
             let plan = FaultPlan::of(PASSING).expect("faults");
             exports(&site, &plan, Whole);
             let went = site.ehr.requests().iter().any(|request| request.elsewhere);
@@ -217,7 +217,10 @@ fn exports(site: &Site, plan: &FaultPlan, outcome: Outcome) {
         }
         expected.assert_in(site, "in the end");
         let since = site.sinces();
-        assert!(!since.is_empty() && since.iter().all(|since| *since == before), "{since:?}");
+        assert!(
+            !since.is_empty() && since.iter().all(|since| *since == before),
+            "{since:?}"
+        );
         assert_ne!(site.watermark(), before, "it has to move");
         for export in site.exports() {
             assert!(site.is_deleted(&export), "the server keeps {export}");

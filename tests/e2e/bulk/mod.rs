@@ -1,5 +1,14 @@
 //! The bulk channel: an EHR in this process, the command as its child.
 
+mod concurrent;
+mod connection;
+mod demo;
 mod expected;
 mod faults;
+mod huge;
+mod incremental;
+mod kill;
+mod privacy;
+mod quality;
 mod site;
+mod wait;

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use ehr_sandbox::{Builder, Data, ExportSettings, FaultPlan, RegisteredClient, Sandbox as Ehr, Where};
+use ehr_sandbox::{
+    Builder, Data, ExportSettings, FaultPlan, RegisteredClient, Sandbox as Ehr, Where,
+};
 use fhir_http::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use smart_auth::SigningKey;
@@ -175,9 +177,10 @@ impl Site {
 
     /// Whether the EHR was told to delete an export.
     pub(crate) fn is_deleted(&self, export: &str) -> bool {
-        self.ehr.requests().iter().any(|request| {
-            request.place == Some(Where::Delete) && request.path.ends_with(export)
-        })
+        self.ehr
+            .requests()
+            .iter()
+            .any(|request| request.place == Some(Where::Delete) && request.path.ends_with(export))
     }
 
     #[track_caller]

@@ -10,12 +10,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something is so.
 #[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, is_so);
+}
+
+/// The same with another limit.
+#[track_caller]
+pub(crate) fn until_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let clock = SystemClock;
     let begin = clock.now();
     while !is_so() {
         let waited = clock.now().duration_since(begin).unwrap_or_default();
-        assert!(waited < PATIENCE, "waited in vain: {what}");
+        assert!(waited < patience, "waited in vain: {what}");
         clock.sleep(Duration::from_millis(2));
     }
 }
