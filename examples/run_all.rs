@@ -1,9 +1,16 @@
-//! Every example runs, without a network, and prints what it says it shows.
+//! Every example runs, on this machine alone, and prints what it says it shows.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-/// Examples with parts of what they print.
+use ehr_sandbox::{Data, ExportSettings, RegisteredClient, Sandbox, Where};
+use fhir_http::{Client, Clock as _, SystemClock, UreqClient, UreqConfig};
+use smart_auth::SigningKey;
+use tempfile::TempDir;
+
+/// Examples that need nothing, with parts of what they print.
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "canonical_hash",
@@ -48,6 +55,18 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "\"value\": \"MSG00001\"",
         ],
     ),
+    (
+        "sandbox",
+        &["50 patients by 2 requests\n", " of waiting left out\n"],
+    ),
+];
+
+/// Examples that need a server, or are one; each has a test of its own.
+const NETWORK: &[&str] = &[
+    "backend_services",
+    "bulk_to_ndjson",
+    "bulk_to_sqlite",
+    "serve",
 ];
 
 /// `target/PROFILE/examples`, where cargo has put them before this test runs.
@@ -57,24 +76,77 @@ fn folder() -> PathBuf {
     profile.join("examples")
 }
 
-fn print(name: &str) -> String {
+fn command(name: &str) -> Command {
     let path = folder().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let output = Command::new(&path)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    let mut command = Command::new(path);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    command
+}
+
+/// What an example prints when it succeeds.
+#[track_caller]
+fn print<'a>(name: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let output = command(name)
+        .args(arguments)
         .output()
         .unwrap_or_else(|error| panic!("{name}: {error}; run cargo test -p ingest-examples"));
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(
         output.status.success(),
-        "{name}: {}",
+        "{name}: {printed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(output.stdout).expect("UTF-8")
+    printed
+}
+
+const CLIENT: &str = "examples";
+
+/// A sandbox EHR that knows the client `CLIENT`, and a folder with its key.
+struct Site {
+    ehr: Sandbox,
+    folder: TempDir,
+}
+
+impl Site {
+    fn new(patients: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pkcs8 = SigningKey::generate_es384().expect("a key");
+        std::fs::write(folder.path().join("client.pem"), pkcs8.to_pem().expose()).expect("a file");
+        let key = SigningKey::from_pkcs8(pkcs8.expose_der()).expect("a key");
+        let jwks = serde_json::json!({ "keys": [key.public_jwk()] }).to_string();
+        let mut export = ExportSettings::default();
+        export.retry_after = None;
+        let ehr = Sandbox::builder()
+            .data(Data::synthetic(7, patients))
+            .client(RegisteredClient::new(CLIENT).jwks(jwks))
+            .export(export)
+            .start()
+            .expect("an EHR");
+        Self { ehr, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Nothing was asked for without a token, and no token went astray.
+    #[track_caller]
+    fn assert_careful(&self) {
+        for request in self.ehr.requests() {
+            let open = request.place.as_ref().is_some_and(|place| {
+                matches!(place, Where::Discovery | Where::Token | Where::Metadata)
+            });
+            assert!(request.authorized || open, "{:?}", request.path);
+            assert!(!request.elsewhere, "{:?}", request.path);
+        }
+    }
 }
 
 #[test]
 fn every_example_does_what_it_says() {
     for (name, parts) in EXAMPLES {
-        let printed = print(name);
+        let printed = print(name, []);
         for part in *parts {
             assert!(printed.contains(part), "{name} lacks {part}: {printed}");
         }
@@ -83,10 +155,104 @@ fn every_example_does_what_it_says() {
 
 #[test]
 fn equal_trees_have_equal_hashes_and_other_digits_another() {
-    let printed = print("canonical_hash");
+    let printed = print("canonical_hash", []);
     let hashes: Vec<_> = printed.lines().map(|line| &line[..16]).collect();
     assert_eq!(hashes[0], hashes[1]);
     assert_ne!(hashes[1], hashes[2]);
+}
+
+#[test]
+fn a_token_opens_the_patients() {
+    let site = Site::new(12);
+    let printed = print(
+        "backend_services",
+        [&site.ehr.base(), CLIENT, &site.path("client.pem")].map(String::as_str),
+    );
+    assert!(printed.contains("granted system/Patient."), "{printed}");
+    assert!(printed.ends_with("10 on this page\n"), "{printed}");
+    assert_eq!(printed.matches("Patient: ").count(), 10, "{printed}");
+    assert_eq!(site.ehr.count(&Where::Token), 1);
+    site.assert_careful();
+}
+
+#[test]
+fn an_export_becomes_files() {
+    let site = Site::new(12);
+    let (base, key, folder) = (site.ehr.base(), site.path("client.pem"), site.path("files"));
+    let printed = print("bulk_to_ndjson", [&*base, CLIENT, &key, &folder]);
+    assert!(printed.contains("complete as of "), "{printed}");
+
+    let mut found: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let text = std::fs::read_to_string(entry.expect("a file").path()).expect("UTF-8");
+        found.extend(text.lines().map(str::to_owned));
+    }
+    let data = site.ehr.data();
+    let mut expected: Vec<_> = data.resources().map(|it| it.json().to_owned()).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(site.ehr.count(&Where::Delete), 1);
+    site.assert_careful();
+}
+
+#[test]
+fn exports_keep_a_store_up_to_date() {
+    let site = Site::new(12);
+    let configuration = format!(
+        "[connections.memorial]\nfhir_base = {:?}\nclient_id = {CLIENT:?}\n\
+         signing_key = {{ file = \"client.pem\" }}\nscopes = [\"system/*.rs\"]\n\
+         level = \"system\"\n\
+         [connections.memorial.bulk]\npoll_min = \"10ms\"\npoll_max = \"50ms\"\n",
+        site.ehr.base()
+    );
+    let file = site.path("ingest.toml");
+    std::fs::write(&file, configuration).expect("a file");
+    let store = site.path("acme.db");
+    let run = || print("bulk_to_sqlite", [&*file, "memorial", &store]);
+
+    let printed = run();
+    let all = site.ehr.data().resources().count();
+    let counts = format!("{all} created, 0 updated, 0 unchanged, 0 deleted, 0 quarantined\n");
+    assert!(printed.starts_with("completed: "), "{printed}");
+    assert!(printed.contains("\nsince ever\n"), "{printed}");
+    assert!(printed.ends_with(&counts), "{printed}");
+
+    site.ehr.change_data(7, 10, SystemClock.now());
+    let printed = run();
+    assert!(printed.starts_with("completed: "), "{printed}");
+    assert!(printed.contains("\nsince 2"), "{printed}");
+    assert!(!printed.contains("0 updated"), "{printed}");
+    assert!(Path::new(&store).exists());
+    site.assert_careful();
+}
+
+#[test]
+fn a_server_answers_until_it_is_stopped() {
+    let mut server = command("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a server");
+    let mut printed = BufReader::new(server.stdout.take().expect("its output"));
+    let mut url = String::new();
+    printed.read_line(&mut url).expect("its address");
+
+    let transport = UreqClient::new(&UreqConfig::default()).expect("a transport");
+    let client = Client::new(Arc::new(transport), Arc::new(SystemClock));
+    let get = |url: &str| {
+        let request = http::Request::get(url).body(Vec::new()).expect("a URL");
+        let response = client.fetch(request, 1000).expect("an answer");
+        (response.status().as_u16(), response.into_body())
+    };
+    assert_eq!(get(url.trim()), (200, b"hello\n".to_vec()));
+    assert_eq!(get(&format!("{}/again", url.trim())).0, 404);
+
+    drop(server.stdin.take());
+    assert!(server.wait().expect("its end").success());
+    let mut rest = String::new();
+    printed.read_line(&mut rest).expect("its last words");
+    assert_eq!(rest, "stopped\n");
 }
 
 #[test]
@@ -106,12 +272,13 @@ fn every_example_is_listed() {
     };
     let (manifest, readme) = (read("Cargo.toml"), read("README.md"));
     let declared = manifest.matches("[[example]]").count();
+    let names = EXAMPLES.iter().map(|(name, _)| name).chain(NETWORK);
     assert_eq!(
         declared,
-        EXAMPLES.len(),
+        names.clone().count(),
         "an example that this test doesn't run"
     );
-    for (name, _) in EXAMPLES {
+    for name in names {
         assert!(
             readme.contains(&format!("({name}.rs)")),
             "{name} is not in the README"

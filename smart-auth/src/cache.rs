@@ -117,7 +117,9 @@ mod tests {
 
     fn token(text: &str) -> Arc<TokenResponse> {
         let body = format!(r#"{{"access_token":"{text}","token_type":"bearer","expires_in":60}}"#);
-        Arc::new(TokenResponse::read(body.as_bytes(), &ScopeSet::new(), NOW, None).unwrap())
+        let life = TokenResponse::DEFAULT_LIFETIME;
+        let read = TokenResponse::read(body.as_bytes(), &ScopeSet::new(), NOW, life, None);
+        Arc::new(read.unwrap())
     }
 
     /// Lets eight threads ask, and `renew` go on once seven of them wait.

@@ -38,12 +38,27 @@ const WELL_KNOWN: &str = "/.well-known/smart-configuration";
 
 impl SmartConfiguration {
     /// Fetches the document of the server at `fhir_base`: below the base, as
-    /// the specification has it, else below the root of its host.
+    /// the specification has it.
     ///
     /// # Errors
-    /// [`Error::Discovery`] when neither place has one, [`Error::Http`] when
-    /// there is no response at all, [`Error::Url`] when the base is no URL.
+    /// [`Error::Discovery`] when there is none, [`Error::Http`] when there is
+    /// no response at all, [`Error::Url`] when the base is no URL.
     pub fn fetch(client: &Client, fhir_base: &str) -> Result<Self> {
+        let base = parse_base(fhir_base)?;
+        Self::fetch_from(client, &base, &base)
+    }
+
+    /// As [`fetch`](Self::fetch), and where there is none, below the root of
+    /// the host, where some servers have theirs.
+    ///
+    /// Hosts that serve many FHIR bases may name there the token endpoint of
+    /// another one, which would be sent the client's credentials. It is for
+    /// servers that are known to have it there.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch). What is wrong at the base is what is told
+    /// when neither place has a document.
+    pub fn fetch_or_at_host_root(client: &Client, fhir_base: &str) -> Result<Self> {
         let base = parse_base(fhir_base)?;
         let error = match Self::fetch_from(client, &base, &base) {
             Err(error @ Error::Discovery { .. }) => error,

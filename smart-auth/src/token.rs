@@ -51,6 +51,7 @@ pub struct TokenResponse {
     token: AccessToken,
     header: HeaderValue,
     expires_in: Option<Duration>,
+    assumed: Duration,
     requested_at: SystemTime,
     granted: ScopeSet,
     missing: ScopeSet,
@@ -58,7 +59,8 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// The life of a token whose server names none.
+    /// The life of a token whose server names none, unless the builder was
+    /// [told](crate::Builder::assumed_lifetime).
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
     /// The longest life that is believed. A token that dies earlier than its
@@ -86,7 +88,7 @@ impl TokenResponse {
     pub fn renew_at(&self) -> SystemTime {
         let lifetime = self
             .expires_in
-            .unwrap_or(Self::DEFAULT_LIFETIME)
+            .unwrap_or(self.assumed)
             .min(Self::MAX_LIFETIME);
         let margin = (lifetime / 4).min(Self::MAX_MARGIN);
         self.requested_at + (lifetime - margin)
@@ -132,6 +134,7 @@ impl TokenResponse {
         body: &[u8],
         requested: &ScopeSet,
         requested_at: SystemTime,
+        assumed: Duration,
         assertion: Option<&SignedAssertion>,
     ) -> Result<Self, &'static str> {
         // The text of a JSON error may quote the answer, so it goes no further.
@@ -161,6 +164,7 @@ impl TokenResponse {
             token: AccessToken(token),
             header,
             expires_in: wire.expires_in.as_ref().and_then(seconds),
+            assumed,
             requested_at,
             missing: requested.missing(&granted),
             granted,

@@ -107,7 +107,7 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest sandbox --listen 127.0.0.1:8181 --fault file:1:cut=1000")]
+#[command(after_help = "Example: ingest sandbox --listen 127.0.0.1:8181 --fault file/1:1:cut=1000")]
 pub(crate) struct Sandbox {
     /// Address to listen on, of this machine only
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8181")]
@@ -118,7 +118,7 @@ pub(crate) struct Sandbox {
     /// Invented patients
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) patients: usize,
-    /// Something that goes wrong, see the sandbox's documentation; may be repeated
+    /// Something that goes wrong, as PLACE:HITS:WHAT (status:first-3:status=503); may be repeated
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,
     /// JWKS URL of the client `sandbox-client`; without it, its secret is `sandbox-secret`

@@ -1,5 +1,6 @@
 //! Tests of the pipeline over its public API, with stores in memory.
 
+mod bulk;
 mod config;
 mod config_errors;
 mod connections;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fhir_http::Client;
 
 use super::{BackendServices, Credentials, Endpoint};
-use crate::{ClientAssertion, Error, Result, ScopeSet, Secret, Signers, discovery};
+use crate::{ClientAssertion, Error, Result, ScopeSet, Secret, Signers, TokenResponse, discovery};
 
 /// Sets up a [`BackendServices`]: where tokens are had, how the client proves
 /// who it is, and what it asks for.
@@ -19,6 +19,9 @@ pub struct Builder {
     lifetime: Duration,
     audience: Option<String>,
     jku: Option<String>,
+    at_host_root: bool,
+    assumed_lifetime: Duration,
+    retry_bare_400: bool,
 }
 
 impl Builder {
@@ -33,6 +36,9 @@ impl Builder {
             lifetime: ClientAssertion::DEFAULT_LIFETIME,
             audience: None,
             jku: None,
+            at_host_root: false,
+            assumed_lifetime: TokenResponse::DEFAULT_LIFETIME,
+            retry_bare_400: false,
         }
     }
 
@@ -101,6 +107,32 @@ impl Builder {
         self
     }
 
+    /// Whether the SMART configuration may also be below the root of the host,
+    /// as [`SmartConfiguration::fetch_or_at_host_root`] finds it. Default: no.
+    ///
+    /// [`SmartConfiguration::fetch_or_at_host_root`]: crate::SmartConfiguration::fetch_or_at_host_root
+    #[must_use]
+    pub const fn discovery_at_host_root(mut self, allowed: bool) -> Self {
+        self.at_host_root = allowed;
+        self
+    }
+
+    /// The life of a token whose response has no `expires_in`. Default:
+    /// [`TokenResponse::DEFAULT_LIFETIME`].
+    #[must_use]
+    pub const fn assumed_lifetime(mut self, lifetime: Duration) -> Self {
+        self.assumed_lifetime = lifetime;
+        self
+    }
+
+    /// Whether a 400 without an OAuth error may pass: it is retried, like a
+    /// 503, with credentials that have worked before. Default: no.
+    #[must_use]
+    pub const fn retry_bare_400(mut self, retry: bool) -> Self {
+        self.retry_bare_400 = retry;
+        self
+    }
+
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
@@ -127,6 +159,7 @@ impl Builder {
             }
             (None, Some(fhir_base)) => Endpoint::Discovered {
                 fhir_base,
+                at_host_root: self.at_host_root,
                 document: OnceLock::new(),
             },
             (None, None) => return Err(setup("neither FHIR base nor token endpoint is known")),
@@ -143,6 +176,8 @@ impl Builder {
             lifetime: self.lifetime,
             audience: self.audience,
             jku: self.jku,
+            assumed_lifetime: self.assumed_lifetime,
+            retry_bare_400: self.retry_bare_400,
             cache: Default::default(),
             proven: Default::default(),
             warned: Default::default(),

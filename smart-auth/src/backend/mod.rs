@@ -35,6 +35,8 @@ pub struct BackendServices {
     lifetime: Duration,
     audience: Option<String>,
     jku: Option<String>,
+    assumed_lifetime: Duration,
+    retry_bare_400: bool,
     cache: Cache,
     /// What worked last: a `kid`, or nothing for a client secret.
     proven: Mutex<Option<Option<String>>>,
@@ -46,6 +48,7 @@ enum Endpoint {
     Named(Uri),
     Discovered {
         fhir_base: String,
+        at_host_root: bool,
         document: OnceLock<Arc<SmartConfiguration>>,
     },
 }
@@ -93,6 +96,7 @@ impl BackendServices {
     pub fn configuration(&self) -> Result<Option<Arc<SmartConfiguration>>> {
         let Endpoint::Discovered {
             fhir_base,
+            at_host_root,
             document,
         } = &self.endpoint
         else {
@@ -101,8 +105,12 @@ impl BackendServices {
         if let Some(document) = document.get() {
             return Ok(Some(document.clone()));
         }
-        let fetched = Arc::new(SmartConfiguration::fetch(&self.client, fhir_base)?);
-        Ok(Some(document.get_or_init(|| fetched).clone()))
+        let fetched = if *at_host_root {
+            SmartConfiguration::fetch_or_at_host_root(&self.client, fhir_base)?
+        } else {
+            SmartConfiguration::fetch(&self.client, fhir_base)?
+        };
+        Ok(Some(document.get_or_init(|| Arc::new(fetched)).clone()))
     }
 
     /// Where tokens are asked for.

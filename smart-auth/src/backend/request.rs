@@ -92,7 +92,14 @@ impl BackendServices {
 
         let mut what = body::describe(&parts.headers, &body);
         if parts.status.is_success() {
-            match TokenResponse::read(&body, &self.scopes, requested_at, assertion.as_ref()) {
+            let read = TokenResponse::read(
+                &body,
+                &self.scopes,
+                requested_at,
+                self.assumed_lifetime,
+                assertion.as_ref(),
+            );
+            match read {
                 Ok(token) => {
                     self.granted(&token);
                     return Ok(token);
@@ -113,8 +120,10 @@ impl BackendServices {
             Some(refusal) => refusal.is_transient(),
             None => {
                 RetryPolicy::is_transient(parts.status)
-                    // Epic does so now and then, with credentials that are good.
-                    || parts.status == StatusCode::BAD_REQUEST && self.is_proven(assertion.as_ref())
+                    // Some servers do so now and then, with credentials that are good.
+                    || self.retry_bare_400
+                        && parts.status == StatusCode::BAD_REQUEST
+                        && self.is_proven(assertion.as_ref())
             }
         };
         let again = if may_pass {

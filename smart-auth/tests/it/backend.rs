@@ -193,10 +193,41 @@ fn a_refusal_with_a_reason_is_final() {
 }
 
 #[test]
-fn a_bare_400_is_tried_again_only_with_what_worked_before() {
+fn a_document_at_the_root_of_the_host_is_not_asked_for_unless_told() {
+    let elsewhere = json!({ "token_endpoint": "https://auth.example/other" });
+    for (allowed, found) in [(false, false), (true, true)] {
+        let replay = Replay::new()
+            .answer(answer(404, ""))
+            .answer(answer(200, elsewhere.clone()));
+        let world = World::new(replay);
+        let backend = BackendServices::builder(world.client.clone(), "client-1")
+            .fhir_base(BASE)
+            .discovery_at_host_root(allowed)
+            .signer(Arc::new(p384()))
+            .scopes("system/*.read".parse().unwrap())
+            .build()
+            .unwrap();
+        assert_eq!(backend.token_endpoint().is_ok(), found);
+        assert_eq!(world.replay.requests().len(), 1 + usize::from(found));
+    }
+}
+
+#[test]
+fn a_bare_400_is_final() {
+    let replay = Replay::new().answer(token("t1")).answer(answer(400, ""));
+    let world = World::new(replay);
+    let backend = world.backend().build().unwrap();
+    backend.token().unwrap();
+    let error = backend.request_token().unwrap_err();
+    assert!(matches!(error, Error::Answer { status, .. } if status == 400));
+}
+
+#[test]
+fn where_it_may_pass_a_bare_400_is_tried_again_with_what_worked_before() {
     for bare in ["", "<html>", "Bad Request", "{}", r#"{"error":""}"#] {
         let world = World::new(Replay::new().answer(answer(400, bare)));
-        let error = world.backend().build().unwrap().token().unwrap_err();
+        let backend = world.backend().retry_bare_400(true).build().unwrap();
+        let error = backend.token().unwrap_err();
         assert!(matches!(error, Error::Answer { status, .. } if status == 400));
         assert_eq!(world.replay.requests().len(), 1);
 
@@ -205,7 +236,7 @@ fn a_bare_400_is_tried_again_only_with_what_worked_before() {
             .answer(answer(400, bare))
             .answer(token("t2"));
         let world = World::new(replay);
-        let backend = world.backend().build().unwrap();
+        let backend = world.backend().retry_bare_400(true).build().unwrap();
         backend.token().unwrap();
         assert_eq!(
             backend.request_token().unwrap().access_token().expose(),

@@ -1,8 +1,8 @@
 //! Where the SMART configuration is looked for, and what is made of those that
 //! vendors serve.
 
-use fhir_http::TransportError;
 use fhir_http::testing::Replay;
+use fhir_http::{Client, TransportError};
 use serde_json::{Value, json};
 use smart_auth::{Algorithm, Error, SmartConfiguration, Syntax};
 
@@ -22,9 +22,11 @@ fn login_page() -> http::Response<String> {
     page
 }
 
-fn fetch(replay: Replay) -> (Result<SmartConfiguration, Error>, Vec<String>) {
+type Fetch = fn(&Client, &str) -> Result<SmartConfiguration, Error>;
+
+fn fetch_by(fetch: Fetch, replay: Replay) -> (Result<SmartConfiguration, Error>, Vec<String>) {
     let world = World::new(replay);
-    let result = SmartConfiguration::fetch(&world.client, BASE);
+    let result = fetch(&world.client, BASE);
     let requests = world.replay.requests();
     assert!(
         requests
@@ -38,6 +40,10 @@ fn fetch(replay: Replay) -> (Result<SmartConfiguration, Error>, Vec<String>) {
             .map(|request| request.uri().to_string())
             .collect(),
     )
+}
+
+fn fetch(replay: Replay) -> (Result<SmartConfiguration, Error>, Vec<String>) {
+    fetch_by(SmartConfiguration::fetch_or_at_host_root, replay)
 }
 
 #[test]
@@ -55,7 +61,17 @@ fn a_slash_at_the_end_of_the_base_changes_nothing() {
 }
 
 #[test]
-fn is_looked_for_below_the_root_next() {
+fn the_root_is_another_place() {
+    for first in [answer(404, ""), answer(503, ""), login_page()] {
+        let replay = (0..6).fold(Replay::new(), |replay, _| replay.answer(first.clone()));
+        let (result, urls) = fetch_by(SmartConfiguration::fetch, replay);
+        assert!(matches!(result, Err(Error::Discovery { .. })), "{result:?}");
+        assert!(urls.iter().all(|url| url == AT_BASE), "{urls:?}");
+    }
+}
+
+#[test]
+fn is_looked_for_below_the_root_next_where_that_is_allowed() {
     let large = format!("[{}1]", "1,".repeat(1 << 20));
     for first in [
         answer(404, ""),
@@ -122,7 +138,8 @@ fn without_a_response_there_is_no_second_place() {
 #[test]
 fn at_the_root_already_there_is_no_second_place() {
     let world = World::new(Replay::new().answer(answer(404, "")));
-    let error = SmartConfiguration::fetch(&world.client, "https://ehr.example").unwrap_err();
+    let fetch = SmartConfiguration::fetch_or_at_host_root;
+    let error = fetch(&world.client, "https://ehr.example").unwrap_err();
     assert!(matches!(error, Error::Discovery { .. }));
     assert_eq!(world.replay.requests()[0].uri(), AT_ROOT);
 }

@@ -46,6 +46,21 @@ fn a_token_is_renewed_in_time() {
 }
 
 #[test]
+fn a_token_without_a_life_has_the_one_that_is_assumed() {
+    for (expires_in, renewed) in [(json!(null), 9), (json!(20), 15)] {
+        let first = json!({
+            "access_token": "t1", "token_type": "Bearer", "expires_in": expires_in,
+        });
+        let world = World::new(Replay::new().answer(answer(200, first)));
+        let assumed = Duration::from_secs(12);
+        let backend = world.backend().assumed_lifetime(assumed).build().unwrap();
+        let token = backend.token().unwrap();
+        assert_eq!(token.renew_at(), now() + Duration::from_secs(renewed));
+        assert_eq!(token.expires_in().is_some(), !expires_in.is_null());
+    }
+}
+
+#[test]
 fn threads_share_one_request() {
     let arrived = Arc::new(AtomicUsize::new(0));
     let all = arrived.clone();

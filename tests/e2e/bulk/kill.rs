@@ -91,16 +91,16 @@ fn killed_while_downloading() {
     let child = start(&site);
     let observations = Where::File(Files::Type("Observation".to_owned()));
     // All that comes before them is there, or soon will be.
-    until("files", || downloaded(&site).len() >= 5);
+    until("files", || site.downloaded().len() >= 5);
     kill(child);
-    let known = downloaded(&site);
+    let known = site.downloaded();
     assert_eq!(site.ehr.count(&observations), 0, "answered");
     assert_resumable(&site);
     assert_consistent_if_there(&site);
     site.mend();
     let expected = Expected::of(&site.ehr.data());
     assert_goes_on(&site, &expected, "downloading");
-    let asked = asked(&site);
+    let asked = site.asked();
     assert!(asked.is_disjoint(&known), "{asked:?} and {known:?}");
     assert!(!asked.is_empty());
 }
@@ -137,50 +137,15 @@ fn killed_while_processing() {
             continue;
         }
         in_time += 1;
-        let known = downloaded(&site);
+        let known = site.downloaded();
         assert_resumable(&site);
         assert_consistent_if_there(&site);
         assert_goes_on(&site, &expected, &what);
-        let asked = asked(&site);
+        let asked = site.asked();
         assert!(asked.is_disjoint(&known), "{what}: {asked:?} and {known:?}");
         site.folder.dump().assert_eq(&dump, &what);
     }
     assert!(in_time >= 2, "{in_time} were killed in time");
-}
-
-/// Numbers of the files that the state has as downloaded.
-fn downloaded(site: &Site) -> BTreeSet<usize> {
-    let Some(path) = state(site) else {
-        return BTreeSet::new();
-    };
-    let reader = open(&path);
-    if reader.prepare("SELECT name FROM file").is_err() {
-        return BTreeSet::new();
-    }
-    let names = query(&reader, "SELECT name FROM file");
-    let number = |name: &String| name.split('.').nth(1)?.parse().ok();
-    names.iter().filter_map(number).collect()
-}
-
-/// The state database, once it is there.
-fn state(site: &Site) -> Option<std::path::PathBuf> {
-    let folder = site.folder.path("ingest.toml");
-    let entries = fs::read_dir(folder.parent().expect("a folder")).expect("a folder");
-    let mut paths = entries.map(|entry| entry.expect("an entry").path());
-    paths.find(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.contains("state") && name.ends_with(".db")
-    })
-}
-
-/// Numbers of the files that were asked for.
-fn asked(site: &Site) -> BTreeSet<usize> {
-    let requests = site.ehr.requests();
-    let numbers = requests.iter().filter_map(|request| match request.place {
-        Some(Where::File(Files::Number(number))) => Some(number),
-        _ => None,
-    });
-    numbers.collect()
 }
 
 fn assert_consistent_if_there(site: &Site) {
@@ -212,6 +177,6 @@ fn files_that_were_there_are_not_asked_for_again_after_a_partial_run() {
     site.ehr.clear_requests();
     let summary = site.completes(&["--resume"]);
     assert_eq!(site.ehr.count(&Where::KickOff), 0, "{summary}");
-    assert_eq!(asked(&site), BTreeSet::from([2]));
+    assert_eq!(site.asked(), BTreeSet::from([2]));
     Expected::of(&site.ehr.data()).assert_in(&site, "resumed");
 }

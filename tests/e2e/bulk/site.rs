@@ -1,15 +1,16 @@
 //! An EHR on loopback, and a folder with a configuration that knows it.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use ehr_sandbox::{
-    Builder, Data, ExportSettings, FaultPlan, RegisteredClient, Sandbox as Ehr, Where,
+    Builder, Data, ExportSettings, FaultPlan, Files, RegisteredClient, Sandbox as Ehr, Where,
 };
 use fhir_http::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use smart_auth::SigningKey;
 
-use crate::util::{Ran, Sandbox, assert_balances};
+use crate::util::{Ran, Sandbox, assert_balances, open, query};
 
 /// The client that the EHR knows.
 pub(crate) const CLIENT: &str = "e2e-client";
@@ -27,6 +28,9 @@ pub(crate) const TYPES: [&str; 10] = [
     "Location",
     "DocumentReference",
 ];
+
+/// The state database, beside the store.
+const STATE: &str = "ingest.state.db";
 
 /// Made once, for it takes a while.
 static KEY: LazyLock<(String, String)> = LazyLock::new(key);
@@ -75,16 +79,17 @@ impl Site {
     /// and of its exports. Nothing waits for long.
     pub(crate) fn configure(&self, connection: &str, bulk: &str) {
         let base = self.ehr.base();
-        let types = if connection.contains("types =") {
-            String::new()
-        } else {
-            format!("types = {}", json!(TYPES))
+        let unless = |own: &str, key: &str, default: String| {
+            if own.contains(key) {
+                String::new()
+            } else {
+                format!("{key} = {default}")
+            }
         };
-        let scopes = if connection.contains("scopes =") {
-            ""
-        } else {
-            "scopes = [\"system/*.rs\"]"
-        };
+        let types = unless(connection, "types", json!(TYPES).to_string());
+        let scopes = unless(connection, "scopes", "[\"system/*.rs\"]".to_owned());
+        let poll_min = unless(bulk, "poll_min", "\"10ms\"".to_owned());
+        let poll_max = unless(bulk, "poll_max", "\"50ms\"".to_owned());
         self.folder.write(
             "ingest.toml",
             format!(
@@ -94,7 +99,7 @@ impl Site {
                  source_system = \"urn:test:ehr\"\n{scopes}\n{types}\n{connection}\n\
                  [connections.c.http]\nconnect_timeout = \"5s\"\nfirst_byte_timeout = \"30s\"\n\
                  read_timeout = \"30s\"\nretries = 2\n\
-                 [connections.c.bulk]\npoll_min = \"10ms\"\npoll_max = \"50ms\"\n{bulk}\n"
+                 [connections.c.bulk]\n{poll_min}\n{poll_max}\n{bulk}\n"
             ),
         );
     }
@@ -181,6 +186,31 @@ impl Site {
             .requests()
             .iter()
             .any(|request| request.place == Some(Where::Delete) && request.path.ends_with(export))
+    }
+
+    /// Numbers of the files that were asked for.
+    pub(crate) fn asked(&self) -> BTreeSet<usize> {
+        let requests = self.ehr.requests();
+        let numbers = requests.iter().filter_map(|request| match request.place {
+            Some(Where::File(Files::Number(number))) => Some(number),
+            _ => None,
+        });
+        numbers.collect()
+    }
+
+    /// Numbers of the files that the state database has as downloaded.
+    pub(crate) fn downloaded(&self) -> BTreeSet<usize> {
+        let path = self.folder.path(STATE);
+        if !path.exists() {
+            return BTreeSet::new();
+        }
+        let reader = open(&path);
+        if reader.prepare("SELECT name FROM file").is_err() {
+            return BTreeSet::new();
+        }
+        let names = query(&reader, "SELECT name FROM file");
+        let number = |name: &String| name.split('.').nth(1)?.parse().ok();
+        names.iter().filter_map(number).collect()
     }
 
     #[track_caller]

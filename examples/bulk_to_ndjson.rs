@@ -1,0 +1,59 @@
+//! Exports everything that the client may see into a folder of NDJSON files,
+//! proved complete, and lets the server delete its own.
+//!
+//! `cargo run --example bulk_to_ndjson FHIR_BASE CLIENT_ID KEY FOLDER`
+#![expect(clippy::print_stdout, reason = "that is what examples do")]
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use fhir_bulk::{BulkClient, Event, ExportRequest, OutputFile, PollPolicy};
+use fhir_http::{Client, Origin, SystemClock, UreqClient, UreqConfig};
+use smart_auth::{BackendServices, ScopeSet, SigningKey, Syntax};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [base, client_id, key, folder] = &arguments[..] else {
+        return Err("arguments: FHIR_BASE CLIENT_ID KEY FOLDER".into());
+    };
+    let transport = UreqClient::new(&UreqConfig::default())?;
+    let client = Client::new(Arc::new(transport), Arc::new(SystemClock));
+    let backend = BackendServices::builder(client.clone(), client_id)
+        .fhir_base(base)
+        .signer(Arc::new(SigningKey::parse(&std::fs::read(key)?)?))
+        .scopes(ScopeSet::for_types(["*"], Syntax::V1)?)
+        .build()?;
+    let bulk = BulkClient::new(client.authorized(Origin::of(&base.parse()?)?, Arc::new(backend)));
+
+    let (request, policy) = (ExportRequest::system(), PollPolicy::default());
+    let (job, manifest) = bulk.export(&request, base, policy, &mut |event| {
+        if let Event::Waiting(progress) = event {
+            println!("looking again in {:?}", progress.wait);
+        }
+        Ok(())
+    })?;
+
+    std::fs::create_dir_all(folder)?;
+    // Never by names that the server chose: they are paths to anywhere.
+    let path = |file: &OutputFile| Path::new(folder).join(format!("{}.ndjson", file.id()));
+    let mut bad = 0;
+    bulk.downloads()
+        .run(manifest.files(), path, |file, result| {
+            let outcome = match &result {
+                Ok(done) if done.faults.is_empty() => format!("{} lines", done.lines),
+                Ok(done) => done.faults[0].to_string(),
+                Err(error) => error.to_string(),
+            };
+            bad += u32::from(!result.is_ok_and(|done| done.faults.is_empty()));
+            println!("{}: {outcome}", file.id());
+            ControlFlow::Continue(())
+        });
+    if bad > 0 {
+        return Err(format!("{bad} files are not what the server promised").into());
+    }
+    bulk.delete(&job)?;
+    println!("complete as of {}", manifest.transaction_time);
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! The bulk channel on a clock that only sleeping moves, against a sandbox
+//! without sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ehr_sandbox::{
+    Builder, Data, ExportSettings, FaultPlan, Level, RegisteredClient, Sandbox, Where,
+};
+use fhir_http::testing::FakeClock;
+use fhir_http::{Clock, Interrupt, SystemRandom};
+use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since, SqliteFile};
+use ingest_pipeline::config::{Config, ConnectionSettings};
+use ingest_pipeline::connect::Surroundings;
+use ingest_pipeline::state::{BulkState, State};
+use ingest_pipeline::store::{ResourceStore as _, RunState, RunStore as _, SqliteStore};
+use ingest_pipeline::{Cancel, Error, Event, Observer, Result, run_id};
+
+/// Long after everything the sandbox invents.
+fn start() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// A site with an EHR, a store and a clock.
+struct Site {
+    folder: tempfile::TempDir,
+    sandbox: Sandbox,
+    clock: Arc<FakeClock>,
+    settings: ConnectionSettings,
+    runs: std::cell::Cell<u8>,
+}
+
+impl Site {
+    fn new(build: impl FnOnce(Builder) -> Builder, configuration: &str) -> Self {
+        let clock = Arc::new(FakeClock::new(start()));
+        let builder = Sandbox::builder()
+            .data(Data::synthetic(7, 5))
+            .client(RegisteredClient::new("c").secret("s3cret"))
+            .clock(clock.clone());
+        let sandbox = build(builder).in_process().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "s3cret\n").unwrap();
+        let text = format!(
+            "[connections.c]\nfhir_base = \"{}\"\nclient_id = \"c\"\nclient_secret = {{ file = \"secret\" }}\n\
+             scopes = [\"system/*.rs\"]\nlevel = \"system\"\ntypes = [\"Patient\", \"Observation\"]\n{configuration}",
+            sandbox.base()
+        );
+        let file = folder.path().join("ingest.toml");
+        std::fs::write(&file, text).unwrap();
+        let settings = Config::read(&file).unwrap().connection("c").unwrap();
+        Self {
+            folder,
+            sandbox,
+            clock,
+            settings,
+            runs: std::cell::Cell::new(0),
+        }
+    }
+
+    fn db(&self) -> std::path::PathBuf {
+        self.folder.path().join("site.db")
+    }
+
+    fn state(&self) -> State {
+        State::open(&State::path_beside(&self.db())).unwrap()
+    }
+
+    fn run(&self) -> Result<BulkSummary> {
+        self.run_with(Since::Auto, Cancel::new(), &mut ())
+    }
+
+    fn run_with(
+        &self,
+        since: Since,
+        cancel: Cancel,
+        observer: &mut dyn Observer,
+    ) -> Result<BulkSummary> {
+        self.runs.set(self.runs.get() + 1);
+        let around = Surroundings {
+            clock: self.clock.clone(),
+            random: Arc::new(SystemRandom),
+            interrupt: Interrupt::from_flag(cancel.flag()),
+            env: |_| None,
+            transport: Some(Arc::new(self.sandbox.transport())),
+        };
+        let options = BulkOptions {
+            run: run_id(&*self.clock, [self.runs.get(); 10]),
+            holder: format!("test {}", self.runs.get()),
+            since,
+            level: None,
+            resume: false,
+            threads: 1,
+        };
+        let store = SqliteFile(self.db());
+        Bulk::new(&self.settings, options, &around, cancel).run(&store, &mut self.state(), observer)
+    }
+
+    fn kick_offs(&self) -> usize {
+        self.sandbox.count(&Where::KickOff)
+    }
+
+    /// Whether the store has exactly what the EHR has.
+    fn is_complete(&self) -> bool {
+        let mut store = SqliteStore::open_read_only(&self.db()).unwrap();
+        let data = self.sandbox.data();
+        let expected = data.expected_resources(&Level::System, &["Patient", "Observation"], None);
+        let mut there = 0;
+        let mut after = 0;
+        loop {
+            let page = store.scan(None, after, 1 << 20).unwrap();
+            let Some(last) = page.last() else { break };
+            after = last.sequence;
+            there += page.iter().filter(|stored| !stored.deleted).count();
+        }
+        there == expected.len()
+            && expected.iter().all(|resource| {
+                let stored = store.get(resource.resource_type(), resource.id()).unwrap();
+                stored.is_some_and(|stored| !stored.deleted)
+            })
+    }
+}
+
+#[test]
+fn a_slow_export_is_waited_for_as_the_server_asks() {
+    let mut export = ExportSettings::default();
+    export.polls = 100;
+    export.retry_after = Some("120".to_owned());
+    let site = Site::new(|builder| builder.export(export), "");
+    let summary = site.run().unwrap();
+    assert_eq!(summary.run.state, RunState::Completed);
+    assert!(site.is_complete());
+    let waited = site.clock.now().duration_since(start()).unwrap();
+    assert!(waited >= Duration::from_secs(100 * 120), "{waited:?}");
+    assert!(waited < Duration::from_secs(103 * 120), "{waited:?}");
+    assert_eq!(site.sandbox.count(&Where::Status), 101);
+    // A token lives 300 s: many were needed, none was missing.
+    let refused = site
+        .sandbox
+        .requests()
+        .iter()
+        .filter(|request| request.status == 401)
+        .count();
+    assert_eq!(refused, 0, "tokens are renewed before they end");
+    let history: Vec<_> = {
+        let state = site.state();
+        state
+            .history(&summary.run.run)
+            .unwrap()
+            .into_iter()
+            .map(|(state, _)| state)
+            .collect()
+    };
+    use BulkState::{Completed, Downloading, Exporting, Pending, Processing};
+    assert_eq!(
+        history,
+        [Pending, Exporting, Downloading, Processing, Completed]
+    );
+}
+
+#[test]
+fn a_server_that_asks_for_days_by_mistake_is_asked_again_soon() {
+    let mut export = ExportSettings::default();
+    export.polls = 3;
+    export.retry_after = Some("1800000000000".to_owned());
+    let site = Site::new(
+        |builder| builder.export(export),
+        "[connections.c.bulk]\npoll_max = \"10m\"\n",
+    );
+    site.run().unwrap();
+    let waited = site.clock.now().duration_since(start()).unwrap();
+    assert!(waited <= Duration::from_secs(4 * 600), "{waited:?}");
+}
+
+#[test]
+fn the_next_run_takes_what_changed() {
+    let site = Site::new(|builder| builder, "");
+    let first = site.run().unwrap();
+    assert_eq!(first.since, None);
+    site.clock.advance(Duration::from_secs(3600));
+    site.sandbox.change_data(7, 50, site.clock.now());
+    site.clock.advance(Duration::from_secs(3600));
+    let second = site.run().unwrap();
+    assert_eq!(
+        second.since.as_deref(),
+        Some(first.transaction_time.as_str()),
+        "as the server wrote it"
+    );
+    assert!(second.run.updated > 0 && second.run.resources < first.run.resources);
+    assert!(site.is_complete());
+    let third = site.run().unwrap();
+    assert_eq!(third.run.created + third.run.updated + third.run.deleted, 0);
+    assert_eq!(
+        third.since.as_deref(),
+        Some(second.transaction_time.as_str())
+    );
+}
+
+#[test]
+fn a_store_that_is_new_is_filled_although_there_was_a_run() {
+    let site = Site::new(|builder| builder, "");
+    site.run().unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let path = format!("{}{suffix}", site.db().display());
+        let _ = std::fs::remove_file(Path::new(&path));
+    }
+    let again = site.run().unwrap();
+    assert_eq!(again.since, None);
+    assert!(site.is_complete());
+}
+
+#[test]
+fn a_partial_run_leaves_the_watermark_where_it_was() {
+    let site = Site::new(|builder| builder, "[connections.c.http]\nretries = 1\n");
+    let first = site.run().unwrap();
+    site.clock.advance(Duration::from_secs(60));
+    site.sandbox.change_data(7, 50, site.clock.now());
+    site.clock.advance(Duration::from_secs(60));
+    site.sandbox
+        .set_faults(FaultPlan::of(["file/1:every:cut=10"]).unwrap());
+    let partial = site.run().unwrap();
+    assert_eq!(partial.run.state, RunState::Partial);
+    assert!(partial.run.error.is_some());
+    assert_eq!(
+        site.sandbox.count(&Where::Delete),
+        1,
+        "the export of a partial run is kept"
+    );
+    site.sandbox.set_faults(FaultPlan::none());
+    let next = site.run().unwrap();
+    assert_eq!(next.run.state, RunState::Completed);
+    assert_eq!(next.since.as_deref(), Some(first.transaction_time.as_str()));
+    assert!(site.is_complete());
+}
+
+/// Asks to stop when the run waits for the server for the third time.
+struct Impatient(Cancel, u32);
+
+impl Observer for Impatient {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Waiting { .. }) {
+            self.1 += 1;
+            if self.1 == 3 {
+                self.0.cancel();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_is_gone_on_with() {
+    let mut export = ExportSettings::default();
+    export.polls = 10;
+    let site = Site::new(|builder| builder.export(export), "");
+    let cancel = Cancel::new();
+    let error = site
+        .run_with(Since::Auto, cancel.clone(), &mut Impatient(cancel, 0))
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), ingest_pipeline::ErrorKind::Interrupted),
+        "{error}"
+    );
+    let runs = site.state().runs(Some("c"), 1).unwrap();
+    assert_eq!(runs[0].state, BulkState::Interrupted);
+    let summary = site.run().unwrap();
+    assert_eq!(summary.run.state, RunState::Completed);
+    assert_eq!(site.kick_offs(), 1, "the same export");
+    assert!(site.is_complete());
+}
+
+/// Starts another run in the middle of the first one.
+struct Rival<'a>(&'a Site, Option<Error>);
+
+impl Observer for Rival<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Waiting { .. }) && self.1.is_none() {
+            self.1 = Some(self.0.run().unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let site = Site::new(|builder| builder, "");
+    let mut rival = Rival(&site, None);
+    let summary = site
+        .run_with(Since::Auto, Cancel::new(), &mut rival)
+        .unwrap();
+    let Some(Error::Running { run, holder, .. }) = rival.1 else {
+        panic!("{:?}", rival.1);
+    };
+    assert_eq!((run, holder.as_str()), (summary.run.run, "test 1"));
+    assert_eq!(site.kick_offs(), 1);
+}
+
+#[test]
+fn an_export_that_the_server_has_forgotten_is_begun_anew() {
+    let mut export = ExportSettings::default();
+    export.polls = 10;
+    let site = Site::new(|builder| builder.export(export), "");
+    let cancel = Cancel::new();
+    site.run_with(Since::Auto, cancel.clone(), &mut Impatient(cancel, 0))
+        .unwrap_err();
+    site.sandbox
+        .set_faults(FaultPlan::of(["status:1:status=404"]).unwrap());
+    let summary = site.run().unwrap();
+    assert_eq!(summary.run.state, RunState::Completed);
+    assert_eq!(site.kick_offs(), 2);
+    assert!(
+        summary
+            .notices
+            .iter()
+            .any(|notice| notice.contains("forgotten")),
+        "{:?}",
+        summary.notices
+    );
+    assert!(site.is_complete());
+}
+
+#[test]
+fn links_that_have_expired_are_made_new_once() {
+    let site = Site::new(|builder| builder, "");
+    site.sandbox
+        .set_faults(FaultPlan::of(["file/1:1:status=403"]).unwrap());
+    let summary = site.run().unwrap();
+    assert_eq!(summary.run.state, RunState::Completed);
+    assert!(site.is_complete());
+}
+
+#[test]
+fn a_type_that_was_not_exported_before_makes_everything_come_again() {
+    let mut site = Site::new(|builder| builder, "");
+    site.run().unwrap();
+    site.settings.types.push("Condition".to_owned());
+    let summary = site.run().unwrap();
+    assert_eq!(summary.since, None);
+    assert!(
+        summary
+            .notices
+            .iter()
+            .any(|notice| notice.contains("Condition")),
+        "{:?}",
+        summary.notices
+    );
+    let mut store = SqliteStore::open_read_only(&site.db()).unwrap();
+    assert!(store.types().unwrap().contains(&"Condition".to_owned()));
+    assert_eq!(store.runs(10).unwrap().len(), 2);
+}
+
+#[test]
+fn what_the_server_reports_makes_the_run_partial() {
+    for (accept, state) in [("false", RunState::Partial), ("true", RunState::Completed)] {
+        let mut export = ExportSettings::default();
+        export.outcomes = vec![fhir_http::Severity::Error, fhir_http::Severity::Warning];
+        let site = Site::new(
+            |builder| builder.export(export),
+            &format!("accept_server_errors = {accept}\n"),
+        );
+        let summary = site.run().unwrap();
+        assert_eq!(summary.run.state, state);
+        assert_eq!(
+            (summary.server_issues.errors, summary.server_issues.warnings),
+            (1, 1)
+        );
+        assert!(site.is_complete(), "what there is, is stored");
+    }
+}
+
+#[test]
+fn an_expected_type_that_is_not_there_makes_the_run_partial() {
+    let mut site = Site::new(|builder| builder, "");
+    site.settings.types.push("Immunization".to_owned());
+    site.settings.expected_types = vec!["Patient".to_owned(), "Immunization".to_owned()];
+    let summary = site.run().unwrap();
+    assert_eq!(summary.run.state, RunState::Partial);
+    assert!(summary.run.error.unwrap().contains("Immunization"));
+}
