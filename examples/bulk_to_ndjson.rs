@@ -39,17 +39,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Never by names that the server chose: they are paths to anywhere.
     let path = |file: &OutputFile| Path::new(folder).join(format!("{}.ndjson", file.id()));
     let mut bad = 0;
-    bulk.downloads()
-        .run(manifest.files(), path, |file, result| {
-            let outcome = match &result {
-                Ok(done) if done.faults.is_empty() => format!("{} lines", done.lines),
-                Ok(done) => done.faults[0].to_string(),
-                Err(error) => error.to_string(),
-            };
-            bad += u32::from(!result.is_ok_and(|done| done.faults.is_empty()));
-            println!("{}: {outcome}", file.id());
-            ControlFlow::Continue(())
-        });
+    bulk.downloads().run(manifest.files(), path, |file, result| {
+        match result {
+            Ok(done) if done.faults.is_empty() => println!("{}: {} lines", file.id(), done.lines),
+            result => {
+                bad += 1;
+                println!("{}: {result:?}", file.id());
+            }
+        }
+        ControlFlow::Continue(())
+    });
     if bad > 0 {
         return Err(format!("{bad} files are not what the server promised").into());
     }

@@ -91,9 +91,8 @@ pub(crate) fn around(cancel: &Cancel) -> Surroundings {
 /// The configured connection, with what was asked for instead.
 fn settings(mut settings: ConnectionSettings, args: &args::Bulk) -> ConnectionSettings {
     if let Some(types) = &args.types {
+        settings.scopes = settings.scopes_for(types);
         settings.types.clone_from(types);
-        // Scopes, where they are not configured, follow the configured types,
-        // and those of a narrower export are among them.
     }
     if !args.type_filters.is_empty() {
         settings.type_filters.clone_from(&args.type_filters);

@@ -232,7 +232,34 @@ impl<'a> Bulk<'a> {
         if let Some(why) = plan.why_full {
             notice(format!("everything is exported again: {why}"));
         }
+        if plan.since.is_some() && matches!(level, ExportLevel::Group(_)) {
+            // Servers differ on whether they export these whole.
+            let text = "members who joined the group since then may lack what is older: \
+                        run with --since full now and then";
+            notice(text.to_owned());
+        }
+        if let Some(text) = self.too_soon(state, started)? {
+            notice(text);
+        }
         self.begin(level, scope, plan.since, started)
+    }
+
+    /// Some servers refuse the same export for a while.
+    fn too_soon(&self, state: &State, started: SystemTime) -> Result<Option<String>> {
+        let Some(interval) = self.settings.bulk.job_interval else {
+            return Ok(None);
+        };
+        let runs = state.runs(Some(&self.settings.name), usize::MAX)?;
+        let last = runs.iter().find(|run| run.state == BulkState::Completed);
+        let since = last.map(|run| millis(started).saturating_sub(run.started));
+        let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        Ok(since.is_some_and(|since| since < interval_ms).then(|| {
+            format!(
+                "{} makes the same export once in {} hours and may refuse this one",
+                self.settings.profile.display_name,
+                interval.as_secs() / 3600
+            )
+        }))
     }
 
     /// Waits until the server has the files ready. The job is kept before

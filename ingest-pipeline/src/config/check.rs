@@ -1,9 +1,11 @@
 //! Values that have the right type but can't be used. No value is repeated
 //! that may be a secret in the wrong place: URLs, headers, ids.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{ConfigError, Connection, Level, parse, scope};
+use super::{ConfigError, Connection, Http, Level, parse, scope};
 use crate::vendor::Profile;
 
 /// Headers that hold credentials, or that requests have of their own.
@@ -246,24 +248,48 @@ fn http(connection: &Connection) -> Result<(), ConfigError> {
     } else if http.proxy_credentials.is_some() {
         return fail("proxy_credentials", "there is no `proxy`");
     }
-    for (name, value) in &http.headers {
-        let lower = name.to_ascii_lowercase();
-        let secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
-        if secret || OWN_HEADERS.contains(&lower.as_str()) {
-            return fail(
-                "headers",
-                "one of them is not for the configuration to set; headers hold no secrets",
-            );
-        }
-        if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
-            return fail("headers", "one of them is no valid HTTP header");
-        }
-    }
+    headers(http)?;
     if http.retries.is_some_and(|retries| retries > 20) {
         return fail("retries", "it is 20 at most");
     }
     if http.requests_per_minute == Some(0) {
         return fail("requests_per_minute", "it is at least 1");
+    }
+    Ok(())
+}
+
+fn headers(http: &Http) -> Result<(), ConfigError> {
+    let fail = |key, problem| fail_in("http", key, problem);
+    let names = http.headers.keys().map(|name| ("headers", name));
+    let secret = http
+        .secret_headers
+        .keys()
+        .map(|name| ("secret_headers", name));
+    let mut seen = BTreeSet::new();
+    for (key, name) in names.chain(secret) {
+        let lower = name.to_ascii_lowercase();
+        if OWN_HEADERS.contains(&lower.as_str()) {
+            return fail(key, "one of them is not for the configuration to set");
+        }
+        if HeaderName::try_from(name).is_err() {
+            return fail(key, "one of them has no valid name of an HTTP header");
+        }
+        if key == "headers" && SECRET_WORDS.iter().any(|word| lower.contains(word)) {
+            return fail(
+                key,
+                "one of them looks like a secret; say in `secret_headers` where it is kept",
+            );
+        }
+        if !seen.insert(lower) {
+            return fail(key, "one of them is there twice");
+        }
+    }
+    if http
+        .headers
+        .values()
+        .any(|value| HeaderValue::try_from(value).is_err())
+    {
+        return fail("headers", "one of them is no valid HTTP header");
     }
     Ok(())
 }

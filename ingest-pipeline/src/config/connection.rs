@@ -51,9 +51,10 @@ pub struct Connection {
     #[serde(default, deserialize_with = "time::optional")]
     pub token_lifetime: Option<Duration>,
     /// Whether a token request that was answered 400 without an OAuth error is
-    /// repeated once the same credentials have worked.
+    /// repeated, where the same credentials have worked before.
     pub retry_bare_400: Option<bool>,
     /// Whether the discovery document is looked for at the host's root too.
+    /// Other servers of the same host may have theirs there.
     pub discovery_at_host_root: Option<bool>,
     /// Whose data is exported; `group` where `group` is given.
     pub level: Option<Level>,
@@ -193,7 +194,8 @@ impl Connection {
             change(&mut key.file);
         }
         let secrets = [&mut self.client_secret, &mut self.http.proxy_credentials];
-        for secret in secrets.into_iter().flatten() {
+        let headers = self.http.secret_headers.values_mut();
+        for secret in secrets.into_iter().flatten().chain(headers) {
             secret.path(change);
         }
         if let Some(file) = &mut self.http.ca_file {

@@ -23,13 +23,10 @@ pub(crate) use parse::by_likeness;
 pub use connection::{AckMode, Connection, SecretMethod, SigningKey};
 pub use error::ConfigError;
 pub use secret::Secret;
-pub use settings::{
-    Auth, BulkSettings, ConnectionSettings, ExportLevel, FetchSettings, HttpSettings,
-};
+pub use settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
 pub use tenant::Tenant;
 pub use tuning::{
-    Algorithm, Bulk, ClientCertificate, Http, JobLimit, KickOff, Level, ScopeSyntax, Since,
-    TypeList,
+    Algorithm, Bulk, ClientCertificate, Http, KickOff, Level, ScopeSyntax, Since, TypeList,
 };
 
 /// The configuration file.

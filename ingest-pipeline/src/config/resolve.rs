@@ -1,11 +1,10 @@
 //! Connection, tenant and profile into one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::scope::Scopes;
-use super::settings::{
-    Auth, BulkSettings, ConnectionSettings, ExportLevel, FetchSettings, HttpSettings,
-};
+use super::settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
 use super::{ConfigError, Connection, Level, Since, Tenant, check};
 use crate::vendor::Profile;
 
@@ -31,7 +30,6 @@ pub(super) fn resolve(
         }
     }
     let wanted = Scopes::new(connection, profile);
-    let page_size = connection.http.page_size.unwrap_or(profile.page_size);
     Ok(ConnectionSettings {
         name: name.to_owned(),
         tenant: connection.tenant.clone(),
@@ -47,8 +45,7 @@ pub(super) fn resolve(
             .discovery_at_host_root
             .unwrap_or(profile.discovery_at_host_root),
         auth: auth(connection, tenant, profile)?,
-        scopes: wanted.of(&connection.types, true),
-        read_scopes: wanted.of(&connection.types, false),
+        scopes: wanted.of(&connection.types),
         wanted,
         token_lifetime: connection.token_lifetime.or(profile.token_lifetime),
         retry_bare_400: connection.retry_bare_400.unwrap_or(profile.retry_bare_400),
@@ -69,9 +66,6 @@ pub(super) fn resolve(
         accept_server_errors: connection.accept_server_errors,
         http: http(connection, profile),
         bulk,
-        fetch: FetchSettings {
-            page_size: Some(page_size).filter(|&size| size > 0),
-        },
     })
 }
 
@@ -136,6 +130,11 @@ fn level(connection: &Connection, profile: &Profile) -> Option<ExportLevel> {
 fn http(connection: &Connection, profile: &Profile) -> HttpSettings {
     let own = &connection.http;
     let client_id = connection.client_id.as_deref().unwrap_or_default();
+    let secret_headers: BTreeMap<_, _> = own
+        .secret_headers
+        .iter()
+        .map(|(name, place)| (name.to_ascii_lowercase(), place.clone()))
+        .collect();
     // The profile's are of no use without a client id they could name.
     let usual = profile
         .headers
@@ -149,6 +148,7 @@ fn http(connection: &Connection, profile: &Profile) -> HttpSettings {
                 value.replace(CLIENT_ID, client_id),
             )
         })
+        .filter(|(name, _)| !secret_headers.contains_key(name))
         .collect();
     HttpSettings {
         connect_timeout: own.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
@@ -163,6 +163,7 @@ fn http(connection: &Connection, profile: &Profile) -> HttpSettings {
         ca_file: own.ca_file.clone(),
         client_certificate: own.client_certificate.clone(),
         headers,
+        secret_headers,
         requests_per_minute: own.requests_per_minute.or(profile.requests_per_minute),
     }
 }
@@ -187,7 +188,6 @@ fn bulk(connection: &Connection, profile: &Profile, base: &str) -> BulkSettings 
         deadline: own.deadline.unwrap_or(profile.deadline),
         parallel_downloads: own.parallel_downloads.unwrap_or(profile.parallel_downloads),
         max_line: own.max_line.unwrap_or(MAX_LINE),
-        job_limit: own.job_limit.or(profile.job_limit),
         job_interval: own.job_interval.or(profile.job_interval),
     }
 }

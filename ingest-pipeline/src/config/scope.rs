@@ -21,7 +21,8 @@ impl Scopes {
         }
     }
 
-    pub(super) fn of(&self, types: &[String], export: bool) -> Vec<String> {
+    /// Those for an export of these types.
+    pub(super) fn of(&self, types: &[String]) -> Vec<String> {
         if let Some(scopes) = &self.listed {
             return scopes.clone();
         }
@@ -35,7 +36,7 @@ impl Scopes {
             .iter()
             .map(|name| format!("system/{name}.{access}"))
             .collect();
-        for extra in self.extra.iter().filter(|_| export) {
+        for extra in &self.extra {
             if !scopes.contains(extra) {
                 scopes.push(extra.clone());
             }
@@ -46,6 +47,10 @@ impl Scopes {
 
 /// Whether a SMART scope lets its owner change anything: `.write` and `.*` of
 /// version 1, `c`, `u` and `d` of version 2.
+///
+/// `smart_auth` has the last word on it before a scope is sent. It comes with
+/// cryptography, which a build without the feature `bulk` does without, while
+/// a configuration is checked in every build and with lines.
 pub(super) fn writes(scope: &str) -> bool {
     let Some((_, resource)) = scope.split_once('/') else {
         return false;
@@ -88,6 +93,11 @@ mod tests {
             ("patient/*.*", true),
         ] {
             assert_eq!(writes(scope), expected, "{scope}");
+            #[cfg(feature = "bulk")]
+            {
+                let parsed: smart_auth::Scope = scope.parse().expect(scope);
+                assert_eq!(parsed.is_write(), expected, "{scope}");
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use fhir_normalize::{IdMode, Settings};
 
 use super::scope::Scopes;
 use super::{
-    AckMode, Algorithm, ClientCertificate, ConfigError, JobLimit, KickOff, Secret, SecretMethod,
-    Since, TypeList,
+    AckMode, Algorithm, ClientCertificate, ConfigError, KickOff, Secret, SecretMethod, Since,
+    TypeList,
 };
 use crate::vendor::Profile;
 
@@ -36,13 +36,10 @@ pub struct ConnectionSettings {
     pub auth: Auth,
     /// Scopes to ask for in an export of the configured types.
     pub scopes: Vec<String>,
-    /// Scopes to ask for when single patients are read: without those that
-    /// only exports need.
-    pub read_scopes: Vec<String>,
     /// Lifetime of a token whose response doesn't say it.
     pub token_lifetime: Option<Duration>,
     /// Whether a token request that was answered 400 without an OAuth error is
-    /// repeated once the same credentials have worked.
+    /// repeated, where the same credentials have worked before.
     pub retry_bare_400: bool,
     /// Whose data is exported, where the configuration or the profile says it.
     pub level: Option<ExportLevel>,
@@ -73,8 +70,6 @@ pub struct ConnectionSettings {
     pub http: HttpSettings,
     /// Bulk exports.
     pub bulk: BulkSettings,
-    /// Searches.
-    pub fetch: FetchSettings,
     pub(super) wanted: Scopes,
 }
 
@@ -146,6 +141,8 @@ pub struct HttpSettings {
     pub client_certificate: Option<ClientCertificate>,
     /// Headers added to requests to the FHIR server.
     pub headers: BTreeMap<String, String>,
+    /// Further ones, and where their values are.
+    pub secret_headers: BTreeMap<String, Secret>,
     /// Requests within a minute, all of them counted.
     pub requests_per_minute: Option<u32>,
 }
@@ -174,17 +171,8 @@ pub struct BulkSettings {
     pub parallel_downloads: u32,
     /// Longest line in bytes.
     pub max_line: u64,
-    /// What the server lets run one at a time.
-    pub job_limit: Option<JobLimit>,
     /// How long the server makes wait between two exports of the same thing.
     pub job_interval: Option<Duration>,
-}
-
-/// Searches.
-#[derive(Clone, Debug)]
-pub struct FetchSettings {
-    /// `_count`, where one is sent.
-    pub page_size: Option<u32>,
 }
 
 impl ConnectionSettings {
@@ -205,7 +193,7 @@ impl ConnectionSettings {
     /// Scopes to ask for in an export of other types than the configured ones.
     #[must_use]
     pub fn scopes_for(&self, types: &[String]) -> Vec<String> {
-        self.wanted.of(types, true)
+        self.wanted.of(types)
     }
 
     /// How this source's resources are normalized. `env` looks an environment

@@ -37,10 +37,12 @@ pub struct Http {
     /// `{client_id}` in a value is replaced.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Further headers, by name, and where their values are, such as the key
+    /// of a gateway.
+    #[serde(default)]
+    pub secret_headers: BTreeMap<String, Secret>,
     /// Requests within a minute, all of them counted.
     pub requests_per_minute: Option<u32>,
-    /// `_count` of searches; 0 leaves it to the server.
-    pub page_size: Option<u32>,
 }
 
 /// A certificate for mutual TLS, both files in PEM.
@@ -82,8 +84,6 @@ pub struct Bulk {
     pub type_list: Option<TypeList>,
     /// Method of the kick-off request.
     pub kick_off: Option<KickOff>,
-    /// What the server lets run one at a time.
-    pub job_limit: Option<JobLimit>,
     /// How long the server makes wait between two exports of the same thing.
     #[serde(default, deserialize_with = "time::optional")]
     pub job_interval: Option<Duration>,
@@ -151,16 +151,6 @@ words! {
         Get = "get",
         /// POST with a Parameters resource.
         Post = "post",
-    }
-
-    /// What a server lets run one at a time.
-    JobLimit {
-        /// One export for the client.
-        Client = "client",
-        /// One export for the client and group.
-        Group = "group",
-        /// One export with the same parameters.
-        Request = "request",
     }
 
     /// What an export starts from.

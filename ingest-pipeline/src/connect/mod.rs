@@ -63,7 +63,8 @@ impl Connected {
     /// What is wrong with keys, secrets, certificates and addresses.
     pub fn new(settings: &ConnectionSettings, around: &Surroundings) -> Result<Self> {
         let base = origin(&settings.base)?;
-        let transport = transport(settings, base.clone(), around)?;
+        let bulk = origin(&settings.bulk.base)?;
+        let transport = transport(settings, vec![base.clone(), bulk.clone()], around)?;
         let plain = Client::new(transport, Arc::clone(&around.clock))
             .random(Arc::clone(&around.random))
             .interrupt(around.interrupt.clone())
@@ -74,7 +75,7 @@ impl Connected {
             None => plain.clone(),
         };
         Ok(Self {
-            bulk: authorized(origin(&settings.bulk.base)?),
+            bulk: authorized(bulk),
             fhir: authorized(base),
             auth,
         })
@@ -97,14 +98,14 @@ fn policy(http: &HttpSettings) -> RetryPolicy {
 
 fn transport(
     settings: &ConnectionSettings,
-    base: Origin,
+    origins: Vec<Origin>,
     around: &Surroundings,
 ) -> Result<Arc<dyn HttpClient>> {
     let inner = match &around.transport {
         Some(transport) => Arc::clone(transport),
         None => Arc::new(UreqClient::new(&network(&settings.http, around)?)?),
     };
-    let mut paced = Paced::new(inner, base, headers(&settings.http)?);
+    let mut paced = Paced::new(inner, origins, headers(&settings.http, around)?);
     if let Some(limit) = settings.http.requests_per_minute {
         paced = paced.per_minute(limit, Arc::clone(&around.clock), around.interrupt.clone());
     }
@@ -121,8 +122,8 @@ fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
         config = config.root_certificates(read(file)?);
     }
     if let Some(certificate) = &http.client_certificate {
-        config =
-            config.client_certificate(read(&certificate.cert_file)?, read(&certificate.key_file)?);
+        let key = read_private(&certificate.key_file)?;
+        config = config.client_certificate(read(&certificate.cert_file)?, key);
     }
     if let Some(proxy) = &http.proxy {
         let address = match &http.proxy_credentials {
@@ -136,23 +137,49 @@ fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
 
 /// `http://user:password@host` of `http://host` and `user:password`.
 fn with_credentials(proxy: &str, credentials: &str) -> String {
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    let pair = format!("{}:{}", encoded(user), encoded(password));
     match proxy.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{credentials}@{rest}"),
-        None => format!("http://{credentials}@{proxy}"),
+        Some((scheme, rest)) => format!("{scheme}://{pair}@{rest}"),
+        None => format!("http://{pair}@{proxy}"),
     }
 }
 
-fn headers(http: &HttpSettings) -> Result<HeaderMap> {
+/// Percent-encoded, all but the unreserved characters (RFC 3986, 2.3).
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn headers(http: &HttpSettings, around: &Surroundings) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in &http.headers {
-        let pair = name
-            .parse::<HeaderName>()
-            .ok()
-            .zip(HeaderValue::from_str(value).ok());
-        let (name, value) = pair.ok_or_else(|| Error::Header { name: name.clone() })?;
+        let (name, value) = header(name, value)?;
+        headers.insert(name, value);
+    }
+    for (name, place) in &http.secret_headers {
+        let (name, mut value) = header(name, &place.text("a secret header", around.env)?)?;
+        value.set_sensitive(true);
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let pair = name
+        .parse::<HeaderName>()
+        .ok()
+        .zip(HeaderValue::from_str(value).ok());
+    pair.ok_or_else(|| Error::Header {
+        name: name.to_owned(),
+    })
 }
 
 fn authorization(
@@ -168,7 +195,12 @@ fn authorization(
     };
     let mut builder = BackendServices::builder(client.clone(), client_id)
         .fhir_base(&settings.base)
-        .scopes(scopes(settings)?);
+        .scopes(scopes(settings)?)
+        .discovery_at_host_root(settings.discovery_at_host_root)
+        .retry_bare_400(settings.retry_bare_400);
+    if let Some(lifetime) = settings.token_lifetime {
+        builder = builder.assumed_lifetime(lifetime);
+    }
     if let Some(endpoint) = &settings.token_endpoint {
         builder = builder.token_endpoint(endpoint);
     }
@@ -202,7 +234,7 @@ fn scopes(settings: &ConnectionSettings) -> Result<ScopeSet> {
 }
 
 fn signing_key(file: &Path, kid: Option<&str>, alg: Option<Algorithm>) -> Result<SigningKey> {
-    let text = zeroize::Zeroizing::new(read(file)?);
+    let text = zeroize::Zeroizing::new(read_private(file)?);
     let fail = |source| Error::SigningKey {
         path: file.to_owned(),
         source,
@@ -221,6 +253,22 @@ fn signing_key(file: &Path, kid: Option<&str>, alg: Option<Algorithm>) -> Result
         Some(kid) => key.with_kid(kid),
         None => key,
     })
+}
+
+/// Reads a private key, and says so where others can read it too.
+fn read_private(path: &Path) -> Result<Vec<u8>> {
+    #[cfg(unix)]
+    if let Ok(metadata) = path.metadata() {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+        if mode & 0o077 != 0 {
+            tracing::warn!(
+                file = %path.display(),
+                mode = format_args!("{:04o}", mode & 0o7777),
+                "others than its owner have access to this private key: set its mode to 0600"
+            );
+        }
+    }
+    read(path)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -9,8 +9,8 @@ use http::{HeaderMap, Request, Response};
 /// requests a minute than it takes.
 pub(crate) struct Paced<T> {
     inner: T,
-    /// Headers, and the only origin that gets them.
-    headers: (Origin, HeaderMap),
+    /// Headers, and the only origins that get them.
+    headers: (Vec<Origin>, HeaderMap),
     pace: Option<Pace>,
 }
 
@@ -23,11 +23,11 @@ struct Pace {
 }
 
 impl<T> Paced<T> {
-    /// `headers` are added to requests to `origin`.
-    pub(crate) const fn new(inner: T, origin: Origin, headers: HeaderMap) -> Self {
+    /// `headers` are added to requests to `origins`.
+    pub(crate) const fn new(inner: T, origins: Vec<Origin>, headers: HeaderMap) -> Self {
         Self {
             inner,
-            headers: (origin, headers),
+            headers: (origins, headers),
             pace: None,
         }
     }
@@ -51,8 +51,9 @@ impl<T> Paced<T> {
 
 impl<T: HttpClient> HttpClient for Paced<T> {
     fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Body>, TransportError> {
-        let (origin, headers) = &self.headers;
-        if !headers.is_empty() && Origin::of(request.uri()).is_ok_and(|own| own == *origin) {
+        let (origins, headers) = &self.headers;
+        if !headers.is_empty() && Origin::of(request.uri()).is_ok_and(|own| origins.contains(&own))
+        {
             for (name, value) in headers {
                 request.headers_mut().insert(name, value.clone());
             }
@@ -134,7 +135,7 @@ mod tests {
     fn a_minute_has_no_more_requests_than_allowed() {
         let clock = Arc::new(Clocked(Mutex::new(UNIX_EPOCH)));
         let origin = Origin::of(&"https://ehr.example/".parse().unwrap()).unwrap();
-        let paced = Paced::new(Deaf::default(), origin, HeaderMap::new()).per_minute(
+        let paced = Paced::new(Deaf::default(), vec![origin], HeaderMap::new()).per_minute(
             3,
             clock.clone(),
             Interrupt::new(),
@@ -148,16 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn headers_go_to_their_origin_only() {
+    fn headers_go_to_their_origins_only() {
         let deaf = Deaf::default();
-        let origin = Origin::of(&"https://ehr.example/".parse().unwrap()).unwrap();
+        let origins = ["https://ehr.example/", "https://bulk.example/"]
+            .map(|url| Origin::of(&url.parse().unwrap()).unwrap());
         let mut headers = HeaderMap::new();
         headers.insert("epic-client-id", HeaderValue::from_static("abc"));
-        let paced = Paced::new(deaf.clone(), origin, headers);
+        let paced = Paced::new(deaf.clone(), origins.to_vec(), headers);
         paced.send(request("https://ehr.example/x")).unwrap();
         paced.send(request("https://files.example/x")).unwrap();
         paced.send(request("https://ehr.example:8443/x")).unwrap();
+        paced.send(request("https://bulk.example/x")).unwrap();
         let seen = deaf.0.lock().unwrap();
-        assert_eq!(*seen, [Some(HeaderValue::from_static("abc")), None, None]);
+        let abc = Some(HeaderValue::from_static("abc"));
+        assert_eq!(*seen, [abc.clone(), None, None, abc]);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::{
-    Algorithm, ConfigError, JobLimit, KickOff, Level, ScopeSyntax, TypeList, by_likeness, time,
+    Algorithm, ConfigError, KickOff, Level, ScopeSyntax, TypeList, by_likeness, time,
 };
 
 /// How a vendor's servers behave.
@@ -40,8 +40,6 @@ pub struct Profile {
     pub scope_syntax: ScopeSyntax,
     /// Scopes that bulk exports need besides those of the resource types.
     pub extra_scopes: Vec<String>,
-    /// `_count` of searches; 0 leaves it to the server.
-    pub page_size: u32,
     /// Requests within a minute, all of them counted.
     pub requests_per_minute: Option<u32>,
     /// Shortest wait between two looks at a running export, and the first one
@@ -66,8 +64,6 @@ pub struct Profile {
     pub retry_bare_400: bool,
     /// Whether the discovery document may be at the host's root.
     pub discovery_at_host_root: bool,
-    /// What may run one at a time.
-    pub job_limit: Option<JobLimit>,
     /// How long to wait between two exports of the same thing.
     #[serde(default, deserialize_with = "time::optional")]
     pub job_interval: Option<Duration>,
@@ -90,7 +86,6 @@ impl Profile {
         ("algorithms", "algorithms"),
         ("scope_syntax", "scope_syntax"),
         ("extra_scopes", "extra_scopes"),
-        ("page_size", "http.page_size"),
         ("requests_per_minute", "http.requests_per_minute"),
         ("poll_min", "bulk.poll_min"),
         ("poll_max", "bulk.poll_max"),
@@ -100,7 +95,6 @@ impl Profile {
         ("token_lifetime", "token_lifetime"),
         ("retry_bare_400", "retry_bare_400"),
         ("discovery_at_host_root", "discovery_at_host_root"),
-        ("job_limit", "bulk.job_limit"),
         ("job_interval", "bulk.job_interval"),
         ("headers", "http.headers"),
     ];
@@ -183,11 +177,11 @@ mod tests {
     fn profiles_have_known_values_with_sources_and_no_others() {
         for (what, text) in [
             ("an unknown value", "pages = { value = 1, source = \"s\" }"),
-            ("no source", "page_size = { value = 1 }"),
-            ("a bare value", "page_size = 1"),
+            ("no source", "parallel_downloads = { value = 1 }"),
+            ("a bare value", "parallel_downloads = 1"),
             (
                 "another type",
-                "page_size = { value = \"1\", source = \"s\" }",
+                "parallel_downloads = { value = \"1\", source = \"s\" }",
             ),
             (
                 "another word",
@@ -196,9 +190,13 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{what}");
         }
-        let profile = parse("page_size = { value = 7, source = \"seen\" }").expect("a profile");
+        let profile =
+            parse("parallel_downloads = { value = 7, source = \"seen\" }").expect("a profile");
         assert_eq!(
-            (profile.page_size, &*profile.sources["page_size"]),
+            (
+                profile.parallel_downloads,
+                &*profile.sources["parallel_downloads"]
+            ),
             (7, "seen")
         );
         assert_eq!(profile.display_name, "FHIR server");

@@ -102,7 +102,7 @@ impl Site {
 
     /// Whether the store has exactly what the EHR has.
     fn is_complete(&self) -> bool {
-        let mut store = SqliteStore::open_read_only(&self.db()).unwrap();
+        let mut store = SqliteStore::open_read_only(self.db()).unwrap();
         let data = self.sandbox.data();
         let expected = data.expected_resources(&Level::System, &["Patient", "Observation"], None);
         let mut there = 0;
@@ -342,7 +342,7 @@ fn a_type_that_was_not_exported_before_makes_everything_come_again() {
         "{:?}",
         summary.notices
     );
-    let mut store = SqliteStore::open_read_only(&site.db()).unwrap();
+    let mut store = SqliteStore::open_read_only(site.db()).unwrap();
     assert!(store.types().unwrap().contains(&"Condition".to_owned()));
     assert_eq!(store.runs(10).unwrap().len(), 2);
 }

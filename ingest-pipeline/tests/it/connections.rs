@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest_pipeline::config::{
-    AckMode, Algorithm, Auth, Connection, ConnectionSettings, ExportLevel, JobLimit, Secret,
-    SecretMethod, Since, Tenant,
+    AckMode, Algorithm, Auth, Connection, ConnectionSettings, ExportLevel, Secret, SecretMethod,
+    Since, Tenant,
 };
 use ingest_pipeline::vendor::Profile;
 use ingest_pipeline::{IdMode, Settings};
@@ -81,7 +81,7 @@ fn a_connection_says_what_it_needs_and_the_profile_the_rest() {
     // From the profile.
     assert!(!memorial.bulk.since_supported && memorial.retry_bare_400);
     assert_eq!(memorial.bulk.poll_max, SECONDS(30 * 60));
-    assert_eq!(memorial.bulk.job_limit, Some(JobLimit::Group));
+    assert_eq!(memorial.bulk.job_interval, Some(SECONDS(24 * 3600)));
     assert_eq!(memorial.http.headers["epic-client-id"], "3c5f");
     // From nobody.
     assert_eq!(
@@ -119,7 +119,6 @@ fn without_anything_said_a_server_is_generic_and_open() {
         (generic.bulk.since, generic.bulk.since_supported),
         (Since::Auto, true)
     );
-    assert_eq!(generic.fetch.page_size, Some(50));
 }
 
 #[test]
@@ -148,9 +147,6 @@ fn every_value_of_a_profile_can_be_overridden() {
         ("extra_scopes", ["[]", "[\"system/X.read\"]"], |s| {
             s.scopes.join(" ")
         }),
-        ("http.page_size", ["0", "7"], |s| {
-            format!("{:?}", s.fetch.page_size)
-        }),
         ("http.requests_per_minute", ["1", "2"], |s| {
             format!("{:?}", s.http.requests_per_minute)
         }),
@@ -177,9 +173,6 @@ fn every_value_of_a_profile_can_be_overridden() {
         }),
         ("discovery_at_host_root", ["true", "false"], |s| {
             s.discovery_at_host_root.to_string()
-        }),
-        ("bulk.job_limit", ["\"client\"", "\"request\""], |s| {
-            format!("{:?}", s.bulk.job_limit)
         }),
         ("bulk.job_interval", ["\"1h\"", "\"2h\""], |s| {
             format!("{:?}", s.bulk.job_interval)
@@ -309,51 +302,69 @@ fn the_export_level_is_asked_for_configured_or_the_vendors() {
 
 #[test]
 fn scopes_are_listed_or_made_from_types() {
-    for (lines, expected, read) in [
+    for (lines, expected) in [
         (
             "types = [\"Patient\", \"Group\"]",
             "system/Patient.read system/Group.read",
-            None,
         ),
         (
             "types = [\"Patient\"]\nscope_syntax = \"v2\"",
             "system/Patient.rs",
-            None,
         ),
-        ("scope_syntax = \"v2\"", "system/*.rs", None),
+        ("scope_syntax = \"v2\"", "system/*.rs"),
         (
             "vendor = \"eclinicalworks\"\nclient_id = \"c\"\ntypes = [\"Patient\"]",
             "system/Patient.read system/Group.read",
-            Some("system/Patient.read"),
         ),
         (
             "vendor = \"eclinicalworks\"\nclient_id = \"c\"\ntypes = [\"Group\"]",
             "system/Group.read",
-            None,
         ),
         (
             "vendor = \"eclinicalworks\"\nclient_id = \"c\"\nscopes = [\"system/Patient.read\"]",
             "system/Patient.read",
-            None,
         ),
         (
             "vendor = \"openemr\"\nclient_id = \"c\"\ntypes = [\"Patient\"]",
             "system/Patient.read system/*.$bulkdata-status system/*.$export system/Binary.read \
              system/Group.$export system/Patient.$export",
-            Some("system/Patient.read"),
         ),
     ] {
         let settings = settings(lines);
         assert_eq!(settings.scopes.join(" "), expected, "{lines}");
-        assert_eq!(
-            settings.read_scopes.join(" "),
-            read.unwrap_or(expected),
-            "{lines}"
-        );
     }
     let ecw = settings("vendor = \"eclinicalworks\"\nclient_id = \"c\"\ntypes = [\"Patient\"]");
     let other = ecw.scopes_for(&["Condition".to_owned()]);
     assert_eq!(other, ["system/Condition.read", "system/Group.read"]);
+}
+
+#[test]
+fn headers_with_secrets_take_the_place_of_the_profiles() {
+    let epic = "vendor = \"epic\"\nclient_id = \"c\"\n";
+    let http = settings(&format!(
+        "{epic}http.headers = {{ X-Site = \"{{client_id}}\" }}\n\
+         [connections.memorial.http.secret_headers]\n\
+         Ocp-Apim-Subscription-Key = {{ env = \"GATEWAY\" }}\n\
+         epic-client-id = {{ file = \"/secret/id\" }}"
+    ))
+    .http;
+    assert_eq!(
+        http.headers.into_iter().collect::<Vec<_>>(),
+        [("x-site".to_owned(), "c".to_owned())]
+    );
+    assert_eq!(
+        http.secret_headers.into_iter().collect::<Vec<_>>(),
+        [
+            (
+                "epic-client-id".to_owned(),
+                Secret::File("/secret/id".into())
+            ),
+            (
+                "ocp-apim-subscription-key".to_owned(),
+                Secret::Env("GATEWAY".to_owned())
+            ),
+        ]
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ehr_sandbox::{Data, Files, Where};
 use super::expected::{Expected, assert_consistent};
 use super::site::{Site, export};
 use super::wait::{kill, until};
-use crate::util::{open, query};
+use crate::util::open;
 
 const FILES: Where = Where::File(Files::Any);
 

@@ -80,7 +80,7 @@ impl Site {
     pub(crate) fn configure(&self, connection: &str, bulk: &str) {
         let base = self.ehr.base();
         let unless = |own: &str, key: &str, default: String| {
-            if own.contains(key) {
+            if own.lines().any(|line| line.starts_with(key)) {
                 String::new()
             } else {
                 format!("{key} = {default}")
