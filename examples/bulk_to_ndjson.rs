@@ -5,11 +5,12 @@
 #![expect(clippy::print_stdout, reason = "that is what examples do")]
 
 use std::error::Error;
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use fhir_bulk::{BulkClient, Event, ExportRequest, OutputFile, PollPolicy};
+use fhir_bulk::{BulkClient, ExportRequest, OutputFile, PollPolicy};
 use fhir_http::{Client, Origin, SystemClock, UreqClient, UreqConfig};
 use smart_auth::{BackendServices, ScopeSet, SigningKey, Syntax};
 
@@ -22,35 +23,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::new(Arc::new(transport), Arc::new(SystemClock));
     let backend = BackendServices::builder(client.clone(), client_id)
         .fhir_base(base)
-        .signer(Arc::new(SigningKey::parse(&std::fs::read(key)?)?))
+        .signer(Arc::new(SigningKey::parse(&fs::read(key)?)?))
         .scopes(ScopeSet::for_types(["*"], Syntax::V1)?)
         .build()?;
     let bulk = BulkClient::new(client.authorized(Origin::of(&base.parse()?)?, Arc::new(backend)));
 
     let (request, policy) = (ExportRequest::system(), PollPolicy::default());
-    let (job, manifest) = bulk.export(&request, base, policy, &mut |event| {
-        if let Event::Waiting(progress) = event {
-            println!("looking again in {:?}", progress.wait);
-        }
-        Ok(())
-    })?;
+    let (job, manifest) = bulk.export(&request, base, policy, &mut |_| Ok(()))?;
 
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     // Never by names that the server chose: they are paths to anywhere.
-    let path = |file: &OutputFile| Path::new(folder).join(format!("{}.ndjson", file.id()));
-    let mut bad = 0;
-    bulk.downloads().run(manifest.files(), path, |file, result| {
-        match result {
-            Ok(done) if done.faults.is_empty() => println!("{}: {} lines", file.id(), done.lines),
-            result => {
-                bad += 1;
-                println!("{}: {result:?}", file.id());
+    let path = |file: &OutputFile| Path::new(folder).join(file.id().to_string());
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    bulk.downloads()
+        .run(manifest.files(), path, |file, result| {
+            match result {
+                Ok(done) if done.faults.is_empty() => good.push(done),
+                Ok(done) => bad.push(format!("{}: {}", file.id(), done.faults[0])),
+                Err(error) => bad.push(error.to_string()),
             }
-        }
-        ControlFlow::Continue(())
-    });
-    if bad > 0 {
-        return Err(format!("{bad} files are not what the server promised").into());
+            ControlFlow::Continue(())
+        });
+    if !bad.is_empty() {
+        return Err(bad.join("; ").into());
+    }
+    for done in good {
+        // Files are kept as they were sent.
+        let gzip = done.bytes != done.decoded_bytes;
+        let path = done
+            .path
+            .with_extension(if gzip { "ndjson.gz" } else { "ndjson" });
+        fs::rename(&done.path, &path)?;
+        println!("{}: {} lines", path.display(), done.lines);
     }
     bulk.delete(&job)?;
     println!("complete as of {}", manifest.transaction_time);

@@ -194,7 +194,9 @@ fn an_export_becomes_files() {
         let data = site.ehr.data();
         let mut expected: Vec<_> = data.resources().map(|it| it.json().as_bytes()).collect();
         if !gzip {
-            let lines = texts.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
+            let lines = texts
+                .iter()
+                .flat_map(|text| text.split(|&byte| byte == b'\n'));
             let mut lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
             lines.sort_unstable();
             expected.sort_unstable();

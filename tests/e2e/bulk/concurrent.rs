@@ -6,7 +6,7 @@ use ehr_sandbox::{Data, Where};
 use fhir_http::{Clock as _, SystemClock};
 use serde_json::Value;
 
-use super::expected::Expected;
+use super::expected::{Expected, assert_consistent};
 use super::site::Site;
 use super::wait::{terminate, until};
 use crate::util::Ran;
@@ -39,6 +39,34 @@ fn a_second_process_is_told_of_the_first() {
         .json();
     assert_eq!(summary["run"], run.as_str());
     Expected::of(&site.ehr.data()).assert_in(&site, "the first");
+}
+
+#[test]
+fn two_connections_share_a_store() {
+    let site = Site::new(Data::synthetic(2, 30));
+    let file = site.folder.path("ingest.toml");
+    let one = std::fs::read_to_string(file).expect("a configuration");
+    let (_, connection) = one.split_once("[connections.c]").expect("a connection");
+    let other = connection
+        .replace("connections.c", "connections.d")
+        .replace("urn:test:ehr", "urn:test:other")
+        .replace("level =", "id_mode = \"hash\"\nlevel =");
+    site.folder
+        .write("ingest.toml", format!("{one}\n[connections.d]{other}"));
+    let run = |name| site.folder.spawn(["bulk", name, "--json", "--quiet"]);
+    let children = ["c", "d"].map(run);
+    for child in children {
+        let ran = Ran::of(child.wait_with_output().expect("it ends")).exits(0);
+        let summary = ran.json();
+        assert_eq!(summary["state"], "completed", "{summary}");
+    }
+    let counts = site
+        .folder
+        .query("SELECT source_system, count(*) FROM resources GROUP BY source_system ORDER BY 1");
+    let resources = site.ehr.data().resources().count();
+    let expected = ["ehr", "other"].map(|name| format!("urn:test:{name}|{resources}"));
+    assert_eq!(counts, expected);
+    assert_consistent(&site, None, "both");
 }
 
 #[test]

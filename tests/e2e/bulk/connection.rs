@@ -69,7 +69,7 @@ fn all_steps_of_a_good_connection_are_ok() {
 #[test]
 fn a_key_that_the_server_does_not_know() {
     let site = site();
-    site.folder.write("client.pem", key().0);
+    site.sign_with(&key().0);
     let report = test(&site, 5);
     assert_steps(&report, ["ok", "ok", "failed", "skipped"]);
     for word in ["JWKS", "environment"] {
@@ -112,7 +112,7 @@ fn scopes_that_are_not_granted() {
         .scopes("system/Patient.rs");
     let ehr = Ehr::builder().data(Data::synthetic(3, 2)).client(client);
     let site = Site::of(ehr.start().expect("an EHR"));
-    site.folder.write("client.pem", pem);
+    site.sign_with(&pem);
 
     let types = r#"types = ["Patient", "Observation"]"#;
     site.configure(

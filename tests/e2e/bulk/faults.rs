@@ -161,6 +161,42 @@ fn servers_of_all_kinds_are_read_whole() {
     run_all(cases.collect());
 }
 
+#[test]
+fn no_redirect_takes_a_token_along() {
+    let places = [
+        "discovery",
+        "token",
+        "kick-off",
+        "status",
+        "manifest",
+        "delete",
+    ];
+    let cases = places.into_iter().map(|place| {
+        let case = move || {
+            let site = Site::new(data());
+            site.faults(&[&format!("{place}:every:redirect")]);
+            let ran = site.bulk(&[]);
+            let expected = Expected::of(&site.ehr.data());
+            match ran.code {
+                Some(0) => expected.assert_in(&site, "redirected"),
+                code => {
+                    assert!(matches!(code, Some(5 | 6 | 7)), "{code:?}: {}", ran.stderr);
+                    assert_eq!(site.watermark(), None);
+                }
+            }
+            site.assert_no_token_elsewhere();
+            let posts = site.ehr.requests();
+            let mut posts = posts.iter().filter(|request| request.elsewhere);
+            assert!(posts.all(|request| request.place != Some(Where::Token)));
+            site.mend();
+            site.completes(&[]);
+            expected.assert_in(&site, "in the end");
+        };
+        (place, Box::new(case) as Case)
+    });
+    run_all(cases.collect());
+}
+
 type Case = Box<dyn Fn() + Send + Sync>;
 
 /// Runs the cases, some at a time, each in a thread of its name.

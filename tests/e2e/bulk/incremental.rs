@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::expected::Expected;
 use super::site::Site;
+use super::wait::{kill, until};
 use crate::dump::Dump;
 use crate::util::assert_counts;
 
@@ -162,6 +163,23 @@ fn the_watermark_is_that_of_the_store() {
     let summary = site.completes(&[]);
     assert_eq!(summary["since"], Value::Null);
     Expected::of(&site.ehr.data()).assert_in(&site, "anew");
+}
+
+#[test]
+fn changes_that_were_asked_for_are_not_enough_for_another_store() {
+    let site = Site::new(Data::synthetic(9, 5));
+    site.completes(&[]);
+    site.change(1, 30);
+    site.faults(&["status:every:stuck"]);
+    let child = site.folder.spawn(["bulk", "c", "--quiet"]);
+    until("a look", || site.status()["last"]["state"] == "exporting");
+    until("a look", || site.ehr.count(&Where::Status) > 2);
+    kill(child);
+    site.mend();
+    remove(&site);
+    let summary = site.completes(&[]);
+    assert_eq!(summary["since"], Value::Null, "{summary}");
+    Expected::of(&site.ehr.data()).assert_in(&site, "a new store");
 }
 
 #[test]

@@ -70,9 +70,22 @@ impl Site {
             ehr,
             folder: Sandbox::new(),
         };
-        site.folder.write("client.pem", &KEY.0);
+        site.sign_with(&KEY.0);
         site.configure("", "");
         site
+    }
+
+    /// Signs with this key from now on, which only its owner may read.
+    pub(crate) fn sign_with(&self, pem: &str) {
+        let path = self.folder.write("client.pem", pem);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(path, mode).expect("a mode");
+        }
+        #[cfg(not(unix))]
+        drop(path);
     }
 
     /// Writes the configuration, with more in the tables of the connection
