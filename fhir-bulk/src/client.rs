@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use fhir_http::{BoxError, Client, NoRetry, OperationOutcome};
+use fhir_http::{BoxError, Client, NoRetry};
 use http::header::{ACCEPT, HeaderValue};
 use http::{Method, Request};
 
@@ -117,9 +117,8 @@ impl BulkClient {
         if status.is_success() || matches!(status.as_u16(), 404 | 410) {
             return Ok(());
         }
-        Err(Error::Failed {
+        Err(Error::NotDeleted {
             status: status.as_u16(),
-            outcome: OperationOutcome::from_json(response.body()),
         })
     }
 

@@ -58,6 +58,12 @@ pub enum Error {
         /// Why. Its texts are the server's: keep them out of logs.
         outcome: Option<OperationOutcome>,
     },
+    /// The server did not delete a job.
+    #[error("the server refused to delete the export with status {status}")]
+    NotDeleted {
+        /// Its status.
+        status: u16,
+    },
     /// The server knows no such job, any more or at all.
     #[error("the export job is gone from the server (status {status}): start a new export")]
     JobGone {

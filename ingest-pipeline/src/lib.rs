@@ -35,3 +35,9 @@ pub use fhir_normalize::{IdKey, IdMode, Reason, Settings};
 pub use fhir_store as store;
 #[cfg(feature = "bulk")]
 pub use smart_auth as auth;
+
+/// Whether FHIR R4 has a resource type of this name.
+#[must_use]
+pub fn is_resource_type(name: &str) -> bool {
+    fhir_normalize::resource_type(name).is_some()
+}

@@ -5,7 +5,7 @@ use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::RunState;
-use ingest_pipeline::{Cancel, Interrupt, Observer, run_id};
+use ingest_pipeline::{Cancel, Interrupt, Observer, is_resource_type, run_id};
 use serde_json::json;
 
 use super::load;
@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::{report, signals};
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Failure> {
+    check_types(args.types.as_deref().unwrap_or_default())?;
     let settings = settings(context.connection(&args.connection)?, args);
     let db = context.db(&args.db)?;
     let state_path = context.state_path(&db)?;
@@ -85,6 +86,16 @@ pub(crate) fn around(cancel: &Cancel) -> Surroundings {
     Surroundings {
         interrupt: Interrupt::from_flag(cancel.flag()),
         ..Surroundings::system(context::env)
+    }
+}
+
+fn check_types(types: &[String]) -> Result<(), Failure> {
+    match types.iter().find(|name| !is_resource_type(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("`{name}` is no resource type of FHIR R4");
+            Err(Failure::new(Exit::Usage, message).hint("as in --type Patient,Encounter"))
+        }
     }
 }
 

@@ -81,35 +81,60 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `supported` is whether the server takes `_since` at its word.
+    /// `watermarks` are the newest first; `supported` is whether the server
+    /// takes `_since` at its word.
     pub(crate) fn new(
         since: &Since,
         scope: &Scope,
-        watermark: Option<&Watermark>,
+        watermarks: &[Watermark],
         supported: bool,
     ) -> Self {
         let full = |why_full| Self {
             since: None,
             why_full,
         };
-        match (since, watermark) {
-            (Since::Full, _) | (Since::Auto, None) => full(None),
-            (Since::Instant(instant), _) => Self {
-                since: Some(instant.clone()),
+        let newest = match (since, watermarks.first()) {
+            (Since::Full, _) | (Since::Auto, None) => return full(None),
+            (Since::Instant(instant), _) => {
+                return Self {
+                    since: Some(instant.clone()),
+                    why_full: None,
+                };
+            }
+            (Since::Auto, Some(newest)) => newest,
+        };
+        if !supported {
+            return full(Some("this server's _since can't be relied on".to_owned()));
+        }
+        match covering(scope, watermarks) {
+            Some(watermark) => Self {
+                since: Some(watermark.instant.clone()),
                 why_full: None,
             },
-            (Since::Auto, Some(_)) if !supported => {
-                full(Some("this server's _since can't be relied on".to_owned()))
-            }
-            (Since::Auto, Some(watermark)) => match scope.beyond(&watermark.scope) {
-                Some(why) => full(Some(why)),
-                None => Self {
-                    since: Some(watermark.instant.clone()),
-                    why_full: None,
-                },
-            },
+            None => full(scope.beyond(&newest.scope)),
         }
     }
+}
+
+/// Whether the watermark may move to the time of an export of changes since
+/// `since`: not when that is later than where the last one ended, which would
+/// leave out what is between.
+pub(crate) fn closes(since: Option<&str>, scope: &Scope, watermarks: &[Watermark]) -> bool {
+    let Some(since) = since else { return true };
+    let instant = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    covering(scope, watermarks).is_some_and(|watermark| {
+        watermark.instant == since
+            || instant(since)
+                .zip(instant(&watermark.instant))
+                .is_some_and(|(since, watermark)| since <= watermark)
+    })
+}
+
+/// The newest watermark that tells about all of a scope.
+fn covering<'w>(scope: &Scope, watermarks: &'w [Watermark]) -> Option<&'w Watermark> {
+    watermarks
+        .iter()
+        .find(|watermark| scope.beyond(&watermark.scope).is_none())
 }
 
 #[cfg(test)]
@@ -164,16 +189,17 @@ mod tests {
                 scope: earlier.text(),
                 instant: instant.to_owned(),
             };
-            let plan = Plan::new(&Since::Auto, &now, Some(&watermark), true);
+            let plan = Plan::new(&Since::Auto, &now, std::slice::from_ref(&watermark), true);
             assert_eq!(
                 plan.since.as_deref(),
                 incremental.then_some(instant),
                 "{now:?}"
             );
             assert_eq!(plan.why_full.is_none(), incremental);
-            let full = Plan::new(&Since::Full, &now, Some(&watermark), true);
+            let full = Plan::new(&Since::Full, &now, std::slice::from_ref(&watermark), true);
             assert_eq!((full.since, full.why_full), (None, None));
-            let unsupported = Plan::new(&Since::Auto, &now, Some(&watermark), false);
+            let unsupported =
+                Plan::new(&Since::Auto, &now, std::slice::from_ref(&watermark), false);
             assert!(unsupported.since.is_none() && unsupported.why_full.is_some());
         }
     }
@@ -181,7 +207,36 @@ mod tests {
     #[test]
     fn an_instant_is_asked_for_as_it_was_given() {
         let since = Since::Instant("2026-11-01T00:00:00+01:00".to_owned());
-        let plan = Plan::new(&since, &scope(&[], "system"), None, false);
+        let plan = Plan::new(&since, &scope(&[], "system"), &[], false);
         assert_eq!(plan.since.as_deref(), Some("2026-11-01T00:00:00+01:00"));
+    }
+
+    #[test]
+    fn a_narrower_run_does_not_hide_the_watermark_of_a_wider_one() {
+        let watermark = |types: &[&str], instant: &str| Watermark {
+            run: instant.to_owned(),
+            scope: scope(types, "system").text(),
+            instant: instant.to_owned(),
+        };
+        let watermarks = [
+            watermark(&["Patient"], "2026-11-20T00:00:00Z"),
+            watermark(&["Patient", "Encounter"], "2026-11-10T00:00:00Z"),
+        ];
+        let wide = scope(&["Patient", "Encounter"], "system");
+        let plan = Plan::new(&Since::Auto, &wide, &watermarks, true);
+        assert_eq!(plan.since.as_deref(), Some("2026-11-10T00:00:00Z"));
+        for (since, may_move) in [
+            (None, true),
+            (Some("2026-11-10T00:00:00Z"), true),
+            (Some("2026-11-10T01:00:00+01:00"), true),
+            (Some("2026-11-01T00:00:00Z"), true),
+            (Some("2026-11-10T00:00:01Z"), false),
+        ] {
+            assert_eq!(closes(since, &wide, &watermarks), may_move, "{since:?}");
+        }
+        assert!(
+            !closes(Some("2026-11-01T00:00:00Z"), &wide, &[]),
+            "nothing before it"
+        );
     }
 }

@@ -6,15 +6,15 @@ use fhir_store::RunState;
 
 use super::heartbeat::Heartbeat;
 use super::job::Earlier;
-use super::plan::{Plan, Scope, Since};
+use super::plan::{Plan, Scope, Since, closes};
 use super::request::scope;
-use super::transfer::{Transfer, Transferred};
+use super::transfer::Transfer;
 use super::{BulkSummary, StoreAccess};
 use crate::clock::millis;
 use crate::config::{ConnectionSettings, ExportLevel};
 use crate::connect::{Connected, Surroundings};
 use crate::state::{BulkState, Job, State, Watermark};
-use crate::{Cancel, Error, Event, Observer, Result};
+use crate::{Cancel, Error, ErrorKind, Event, Observer, Result};
 
 /// How an export is done.
 #[derive(Clone, Debug)]
@@ -93,6 +93,10 @@ impl<'a> Bulk<'a> {
         let lost = heartbeat.is_lost();
         let lease = heartbeat.stop();
         let result = match result {
+            // Wherever it was, the place is of no interest.
+            Err(error) if error.kind() == ErrorKind::Interrupted && !lost => {
+                Err(Error::Interrupted)
+            }
             _ if lost => Err(Error::LeaseLost {
                 connection: name.to_owned(),
             }),
@@ -159,14 +163,9 @@ impl<'a> Bulk<'a> {
                 if let Earlier::GiveUp(job) = earlier {
                     self.drop_job(&client, state, &job)?;
                 }
-                let watermark =
-                    state.watermark(&self.settings.name, |run| store.has_completed(run))?;
-                let supported = self.settings.bulk.since_supported;
-                let plan = Plan::new(&self.options.since, &scope, watermark.as_ref(), supported);
-                if let Some(why) = plan.why_full {
-                    notice(observer, format!("everything is exported again: {why}"));
-                }
-                self.begin(&level, &scope, plan.since, started)?
+                self.planned(store, state, &level, &scope, started, &mut |text| {
+                    notice(observer, text);
+                })?
             }
         };
         state.set_since(&self.options.run, job.since.as_deref())?;
@@ -175,6 +174,7 @@ impl<'a> Bulk<'a> {
             since: job.since.as_deref(),
         });
         let resumed = job.run != self.options.run;
+        let since = job.since.clone();
         let (job, manifest) = match self.manifest(&client, state, job, observer) {
             // Servers forget exports after a while.
             Err(Error::Export(error))
@@ -184,9 +184,8 @@ impl<'a> Bulk<'a> {
                     observer,
                     "the server has forgotten that export; beginning a new one".to_owned(),
                 );
-                let job = self.planned(store, state, &level, &scope, started, &mut |text| {
-                    notice(observer, text);
-                })?;
+                // What was asked for then is still what is missing.
+                let job = self.begin(&level, &scope, since, started)?;
                 self.manifest(&client, state, job, observer)?
             }
             result => result?,
@@ -203,7 +202,14 @@ impl<'a> Bulk<'a> {
         for text in &transferred.notices {
             notice(observer, text.clone());
         }
-        self.conclude(&client, state, &job, &manifest, &transferred)?;
+        if transferred.summary.state == RunState::Completed {
+            if !self.advance(store, state, &job, &manifest)? {
+                let text = "the watermark stays where it is: what changed before this export's \
+                            --since is not known to be in the store";
+                notice(observer, text.to_owned());
+            }
+            self.conclude(&client, state, &job)?;
+        }
         Ok(BulkSummary {
             run: transferred.summary,
             connection: self.settings.name.clone(),
@@ -226,9 +232,9 @@ impl<'a> Bulk<'a> {
         started: SystemTime,
         notice: &mut dyn FnMut(String),
     ) -> Result<Job> {
-        let watermark = state.watermark(&self.settings.name, |run| store.has_completed(run))?;
+        let watermarks = state.watermarks(&self.settings.name, |run| store.has_completed(run))?;
         let supported = self.settings.bulk.since_supported;
-        let plan = Plan::new(&self.options.since, scope, watermark.as_ref(), supported);
+        let plan = Plan::new(&self.options.since, scope, &watermarks, supported);
         if let Some(why) = plan.why_full {
             notice(format!("everything is exported again: {why}"));
         }
@@ -320,18 +326,19 @@ impl<'a> Bulk<'a> {
         Ok((job, manifest))
     }
 
-    /// After the load: the watermark moves when everything is in the store,
-    /// and only then.
-    fn conclude(
+    /// After a load that was completed: moves the watermark, unless that would
+    /// leave something out.
+    fn advance(
         &self,
-        client: &BulkClient,
+        store: &dyn StoreAccess,
         state: &mut State,
         job: &Job,
         manifest: &ExportManifest,
-        transferred: &Transferred,
-    ) -> Result<()> {
-        if transferred.summary.state != RunState::Completed {
-            return Ok(());
+    ) -> Result<bool> {
+        let watermarks = state.watermarks(&self.settings.name, |run| store.has_completed(run))?;
+        let scope = serde_json::from_str::<Scope>(&job.scope).ok();
+        if !scope.is_some_and(|scope| closes(job.since.as_deref(), &scope, &watermarks)) {
+            return Ok(false);
         }
         let watermark = Watermark {
             run: self.options.run.clone(),
@@ -340,7 +347,11 @@ impl<'a> Bulk<'a> {
         };
         let now = millis(self.around.clock.now());
         state.set_watermark(&self.settings.name, &watermark, now)?;
-        // Everything is safe: whether the server hears of it or not.
+        Ok(true)
+    }
+
+    /// Everything is safe, whether the server hears of it or not.
+    fn conclude(&self, client: &BulkClient, state: &mut State, job: &Job) -> Result<()> {
         if let Err(error) = client.delete(&self.known(job)?) {
             tracing::warn!(connection = self.settings.name, %error, "the server keeps the export");
         }

@@ -113,6 +113,9 @@ fn export_hint(error: &fhir_bulk::Error) -> Option<&'static str> {
         E::AlreadyRunning { .. } => Some(
             "wait until the server has ended the other export, or cancel it: ingest bulk CONNECTION --cancel",
         ),
+        E::Failed { status: 403, .. } | E::Refused { status: 403, .. } => Some(
+            "the token's scopes are too narrow for it: ingest test CONNECTION shows what was granted",
+        ),
         E::Refused { .. } => Some(
             "check level, group, types and type filters of the connection against what the server exports",
         ),

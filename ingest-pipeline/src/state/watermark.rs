@@ -41,18 +41,31 @@ impl State {
         Ok(())
     }
 
-    /// The newest watermark whose run `holds` says the store has completed.
-    ///
-    /// A store that was replaced, or restored from an older copy, thereby
-    /// takes its watermark back with it.
+    /// The newest watermark.
     ///
     /// # Errors
-    /// When the database, or `holds`, fails.
+    /// As [`watermarks`](Self::watermarks).
     pub fn watermark(
         &self,
         connection: &str,
-        mut holds: impl FnMut(&str) -> Result<bool>,
+        holds: impl FnMut(&str) -> Result<bool>,
     ) -> Result<Option<Watermark>> {
+        Ok(self.watermarks(connection, holds)?.into_iter().next())
+    }
+
+    /// The newest watermark of each scope whose run `holds` says the store has
+    /// completed, the newest of all first.
+    ///
+    /// A store that was replaced, or restored from an older copy, thereby
+    /// takes its watermarks back with it.
+    ///
+    /// # Errors
+    /// When the database, or `holds`, fails.
+    pub fn watermarks(
+        &self,
+        connection: &str,
+        mut holds: impl FnMut(&str) -> Result<bool>,
+    ) -> Result<Vec<Watermark>> {
         let fault = self.fault();
         let mut statement = self
             .connection
@@ -70,13 +83,15 @@ impl State {
                 })
             })
             .map_err(&fault)?;
+        let mut found: Vec<Watermark> = Vec::new();
         for watermark in rows {
             let watermark = watermark.map_err(&fault)?;
-            if holds(&watermark.run)? {
-                return Ok(Some(watermark));
+            let newer = found.iter().any(|newer| newer.scope == watermark.scope);
+            if !newer && holds(&watermark.run)? {
+                found.push(watermark);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 

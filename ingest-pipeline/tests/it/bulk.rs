@@ -375,3 +375,45 @@ fn an_expected_type_that_is_not_there_makes_the_run_partial() {
     assert_eq!(summary.run.state, RunState::Partial);
     assert!(summary.run.error.unwrap().contains("Immunization"));
 }
+
+#[test]
+fn an_instant_after_the_watermark_leaves_it_where_it_is() {
+    let site = Site::new(|builder| builder, "");
+    let first = site.run().unwrap();
+    site.clock.advance(Duration::from_secs(3600));
+    site.sandbox.change_data(7, 50, site.clock.now());
+    site.clock.advance(Duration::from_secs(3600));
+    let now = jiff::Timestamp::try_from(site.clock.now())
+        .unwrap()
+        .to_string();
+    let later = site
+        .run_with(Since::Instant(now), Cancel::new(), &mut ())
+        .unwrap();
+    assert_eq!(
+        (later.run.state, later.run.resources),
+        (RunState::Completed, 0)
+    );
+    assert!(
+        later
+            .notices
+            .iter()
+            .any(|notice| notice.contains("watermark"))
+    );
+    let next = site.run().unwrap();
+    assert_eq!(next.since.as_deref(), Some(first.transaction_time.as_str()));
+    assert!(site.is_complete());
+}
+
+#[test]
+fn an_instant_before_the_watermark_moves_it() {
+    let site = Site::new(|builder| builder, "");
+    site.run().unwrap();
+    site.clock.advance(Duration::from_secs(3600));
+    let since = Since::Instant("2020-01-01T00:00:00Z".to_owned());
+    let second = site.run_with(since, Cancel::new(), &mut ()).unwrap();
+    let third = site.run().unwrap();
+    assert_eq!(
+        third.since.as_deref(),
+        Some(second.transaction_time.as_str())
+    );
+}
