@@ -13,6 +13,12 @@ pub enum Error {
         /// What happened.
         source: io::Error,
     },
+    /// A folder without a file to serve.
+    #[error("{} has no .ndjson or .jsonl files", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A line of a file is no resource.
     #[error("{}, line {line}: no FHIR resource, it lacks {lacks}", path.display())]
     Line {

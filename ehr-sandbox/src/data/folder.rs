@@ -12,7 +12,7 @@ impl Data {
     /// the data are groups as well.
     ///
     /// # Errors
-    /// When something can't be read, or a line has no JSON, `resourceType` or
+    /// When there are no such files, something can't be read, or a line has no JSON, `resourceType` or
     /// `id`.
     pub fn from_ndjson_folder(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
@@ -44,6 +44,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         if matches!(extension, Some("ndjson" | "jsonl")) {
             paths.push(path);
         }
+    }
+    if paths.is_empty() {
+        return Err(Error::Empty {
+            path: folder.to_owned(),
+        });
     }
     paths.sort();
     Ok(paths)

@@ -1,7 +1,6 @@
 //! From a manifest to the store.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -16,7 +15,7 @@ use super::request::policy;
 use super::run::Bulk;
 use super::{ServerIssues, StoreAccess};
 use crate::clock::millis;
-use crate::state::{BulkState, Job, State};
+use crate::state::{BulkState, Job, State, private_folder};
 use crate::{Error, Event, Load, LoadOptions, Observer, Result, RunSummary, Supply};
 
 /// Downloads the files of a manifest and loads them as they come.
@@ -50,7 +49,7 @@ impl Transfer<'_> {
             cancel,
         } = self.bulk;
         let folder = folder(&state.exports(), self.job);
-        create_private(&folder)?;
+        private_folder(&folder)?;
         let items = items(self.manifest);
         let now = millis(around.clock.now());
         state.enter(&options.run, BulkState::Downloading, None, now)?;
@@ -212,16 +211,4 @@ fn parallel(number: u32) -> NonZeroUsize {
 /// Resources that the manifest promises, where it promises for every file.
 fn promised(manifest: &ExportManifest) -> Option<u64> {
     manifest.output.iter().map(|file| file.count).sum()
-}
-
-/// Makes a folder that only its owner can look into: it holds patient data.
-fn create_private(folder: &std::path::Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| Error::StateFile {
-        path: folder.to_owned(),
-        source,
-    })
 }

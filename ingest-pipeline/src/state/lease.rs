@@ -1,10 +1,10 @@
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
-use super::State;
+use super::{State, private_folder};
 use crate::{Error, Result};
 
 /// The right to run a connection, which one process has at a time.
@@ -142,7 +142,7 @@ impl State {
         let folder = self.beside("leases");
         let path = folder.join(file_name(connection));
         let fail = |path: PathBuf| move |source| Error::StateFile { path, source };
-        fs::create_dir_all(&folder).map_err(fail(folder.clone()))?;
+        private_folder(&folder)?;
         let file = OpenOptions::new()
             .write(true)
             .create(true)

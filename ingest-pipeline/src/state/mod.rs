@@ -147,6 +147,18 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a folder that only its owner can look into.
+pub(crate) fn private_folder(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| Error::StateFile {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
 /// "InSt", in the database's header.
 const APPLICATION_ID: i64 = 0x496E_5374;
 const VERSION: i64 = 1;
