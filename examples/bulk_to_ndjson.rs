@@ -30,7 +30,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (request, policy) = (ExportRequest::system(), PollPolicy::default());
     let (job, manifest) = bulk.export(&request, base, policy, &mut |_| Ok(()))?;
-
     fs::create_dir_all(folder)?;
     // Never by names that the server chose: they are paths to anywhere.
     let path = |file: &OutputFile| Path::new(folder).join(file.id().to_string());
@@ -49,12 +48,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for done in good {
         // Files are kept as they were sent.
-        let gzip = done.bytes != done.decoded_bytes;
-        let path = done
-            .path
-            .with_extension(if gzip { "ndjson.gz" } else { "ndjson" });
-        fs::rename(&done.path, &path)?;
-        println!("{}: {} lines", path.display(), done.lines);
+        let plain = done.bytes == done.decoded_bytes;
+        let suffix = if plain { "ndjson" } else { "ndjson.gz" };
+        fs::rename(&done.path, done.path.with_extension(suffix))?;
+        println!("{}: {} lines", done.path.display(), done.lines);
     }
     bulk.delete(&job)?;
     println!("complete as of {}", manifest.transaction_time);

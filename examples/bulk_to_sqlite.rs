@@ -7,11 +7,10 @@
 use std::error::Error;
 use std::path::Path;
 
-use ingest_pipeline::bulk::{Bulk, BulkOptions, Since, SqliteFile};
+use ingest_pipeline::bulk::{Bulk, BulkOptions, SqliteFile};
 use ingest_pipeline::config::Config;
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
-use ingest_pipeline::{Cancel, run_id};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -23,19 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Leases, the export that runs, and up to when everything is there.
     let mut state = State::open(&State::path_beside(&store.0))?;
 
+    // `around.interrupt` stops both the waiting and the loading.
     let around = Surroundings::system(|name| std::env::var(name).ok());
-    let mut bits = [0; 10];
-    around.random.fill(&mut bits);
-    let options = BulkOptions {
-        run: run_id(&*around.clock, bits),
-        holder: format!("process {}", std::process::id()),
-        since: Since::Auto,
-        level: None,
-        resume: false,
-        threads: 2,
-    };
-    let bulk = Bulk::new(&settings, options, &around, Cancel::new());
-    let summary = bulk.run(&store, &mut state, &mut ())?;
+    let holder = format!("process {}", std::process::id());
+    let options = BulkOptions::new(around.run_id(), holder);
+    let summary = Bulk::new(&settings, options, &around).run(&store, &mut state, &mut ())?;
 
     println!("{}: {} files", summary.run.state.as_str(), summary.files);
     println!("since {}", summary.since.as_deref().unwrap_or("ever"));

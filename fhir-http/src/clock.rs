@@ -51,6 +51,12 @@ impl Interrupt {
         Self(flag)
     }
 
+    /// The flag behind it: true asks to stop.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Asks to stop.
     pub fn interrupt(&self) {
         self.0.store(true, Ordering::Relaxed);

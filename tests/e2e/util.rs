@@ -264,7 +264,16 @@ fn binary() -> &'static Path {
             Some("debug") | None => "dev",
             Some(profile) => profile,
         };
-        let status = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What Cargo says about this package is not for the build of another:
+        // build scripts that look at it would run again each time.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(&name);
+            }
+        }
+        let status = cargo
             .args(["build", "--quiet", "--package", "ingest-cli"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)

@@ -5,7 +5,7 @@ use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::RunState;
-use ingest_pipeline::{Cancel, Interrupt, Observer, is_resource_type, run_id};
+use ingest_pipeline::{Cancel, Interrupt, Observer, is_resource_type};
 use serde_json::json;
 
 use super::load;
@@ -24,23 +24,21 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
     signals::stop(&cancel)?;
     let around = around(&cancel);
     let options = BulkOptions {
-        run: run_id(&*around.clock, context::random()?),
-        holder: context::holder(),
         since: since(&settings, args),
         level: level(args),
         resume: args.resume,
         threads: args.threads.unwrap_or_else(context::processors),
+        ..BulkOptions::new(around.run_id(), context::holder())
     };
     let job = Job {
         settings: &settings,
         around: &around,
-        cancel,
         db: &db,
         state: &state_path,
     };
     if args.cancel {
         let mut state = State::open(&state_path)?;
-        Bulk::new(&settings, options, &around, job.cancel).cancel(&mut state)?;
+        Bulk::new(&settings, options, &around).cancel(&mut state)?;
         report_cancelled(context, &settings.name)?;
         return Ok(Exit::Ok);
     }
@@ -63,7 +61,6 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
 pub(crate) struct Job<'a> {
     pub(crate) settings: &'a ConnectionSettings,
     pub(crate) around: &'a Surroundings,
-    pub(crate) cancel: Cancel,
     pub(crate) db: &'a Path,
     pub(crate) state: &'a Path,
 }
@@ -76,7 +73,7 @@ impl Job<'_> {
     ) -> Result<BulkSummary, Failure> {
         let mut state = State::open(self.state)?;
         let store = SqliteFile(self.db.to_owned());
-        let bulk = Bulk::new(self.settings, options, self.around, self.cancel.clone());
+        let bulk = Bulk::new(self.settings, options, self.around);
         Ok(bulk.run(&store, &mut state, observer)?)
     }
 }

@@ -6,12 +6,12 @@ mod report;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ingest_pipeline::bulk::{BulkOptions, BulkSummary, Since};
+use ingest_pipeline::bulk::{BulkOptions, BulkSummary};
 use ingest_pipeline::config::Config;
 use ingest_pipeline::probe::probe;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::SqliteStore;
-use ingest_pipeline::{Cancel, Clock as _, Error, SystemClock, run_id};
+use ingest_pipeline::{Cancel, Clock as _, Error, SystemClock};
 
 use super::bulk::{Job, around};
 use crate::args;
@@ -49,7 +49,6 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Fail
         let job = Job {
             settings: &settings,
             around: &around,
-            cancel,
             db: &db,
             state: &State::path_beside(&db),
         };
@@ -69,12 +68,8 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Fail
 
 fn bulk(job: &Job<'_>, progress: &mut Progress<'_>) -> Result<BulkSummary, Failure> {
     let options = BulkOptions {
-        run: run_id(&SystemClock, context::random()?),
-        holder: context::holder(),
-        since: Since::Auto,
-        level: None,
-        resume: false,
         threads: context::processors(),
+        ..BulkOptions::new(job.around.run_id(), context::holder())
     };
     job.run(options, progress)
 }

@@ -33,6 +33,21 @@ pub struct BulkOptions {
     pub threads: usize,
 }
 
+impl BulkOptions {
+    /// Changes since the last run, on one thread.
+    #[must_use]
+    pub fn new(run: impl Into<String>, holder: impl Into<String>) -> Self {
+        Self {
+            run: run.into(),
+            holder: holder.into(),
+            since: Since::Auto,
+            level: None,
+            resume: false,
+            threads: 1,
+        }
+    }
+}
+
 /// An export of one connection into the store.
 ///
 /// It is one run at a time for each connection. The server prepares files,
@@ -48,21 +63,19 @@ pub struct Bulk<'a> {
 }
 
 impl<'a> Bulk<'a> {
-    /// A run of the connection with `settings`.
-    ///
-    /// `cancel` and the interrupt of `around` have to share their flag.
+    /// A run of the connection with `settings`, stopped by the interrupt of
+    /// `around`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         settings: &'a ConnectionSettings,
         options: BulkOptions,
         around: &'a Surroundings,
-        cancel: Cancel,
     ) -> Self {
         Self {
             settings,
             options,
+            cancel: Cancel::from_flag(around.interrupt.flag()),
             around,
-            cancel,
         }
     }
 

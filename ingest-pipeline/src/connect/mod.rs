@@ -32,6 +32,14 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// The id of a run that begins now.
+    #[must_use]
+    pub fn run_id(&self) -> String {
+        let mut bits = [0; 10];
+        self.random.fill(&mut bits);
+        crate::run_id(&*self.clock, bits)
+    }
+
     /// The system's, and environment variables by `env`.
     #[must_use]
     pub fn system(env: fn(&str) -> Option<String>) -> Self {

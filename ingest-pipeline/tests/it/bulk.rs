@@ -93,7 +93,7 @@ impl Site {
             threads: 1,
         };
         let store = SqliteFile(self.db());
-        Bulk::new(&self.settings, options, &around, cancel).run(&store, &mut self.state(), observer)
+        Bulk::new(&self.settings, options, &around).run(&store, &mut self.state(), observer)
     }
 
     fn kick_offs(&self) -> usize {

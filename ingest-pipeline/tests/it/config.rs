@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use ingest_pipeline::config::{Config, ConfigError, Secret};
 
+use crate::connections::settings;
+
 /// A connection with all it needs, to which cases add.
 pub(crate) const MEMORIAL: &str = "[tenants.acme]\nkeys = \"keys\"\n\
     [connections.memorial]\nfhir_base = \"https://ehr.example/r4\"\nclient_id = \"c\"\n";
@@ -169,4 +171,33 @@ fn secrets_are_read_where_they_are() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn headers_with_secrets_take_the_place_of_the_profiles() {
+    let epic = "vendor = \"epic\"\nclient_id = \"c\"\n";
+    let http = settings(&format!(
+        "{epic}http.headers = {{ X-Site = \"{{client_id}}\" }}\n\
+         [connections.memorial.http.secret_headers]\n\
+         Ocp-Apim-Subscription-Key = {{ env = \"GATEWAY\" }}\n\
+         epic-client-id = {{ file = \"/secret/id\" }}"
+    ))
+    .http;
+    assert_eq!(
+        http.headers.into_iter().collect::<Vec<_>>(),
+        [("x-site".to_owned(), "c".to_owned())]
+    );
+    assert_eq!(
+        http.secret_headers.into_iter().collect::<Vec<_>>(),
+        [
+            (
+                "epic-client-id".to_owned(),
+                Secret::File("/secret/id".into())
+            ),
+            (
+                "ocp-apim-subscription-key".to_owned(),
+                Secret::Env("GATEWAY".to_owned())
+            ),
+        ]
+    );
 }

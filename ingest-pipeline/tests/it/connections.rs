@@ -109,8 +109,10 @@ fn a_connection_says_what_it_needs_and_the_profile_the_rest() {
 #[test]
 fn without_anything_said_a_server_is_generic_and_open() {
     let generic = settings("");
-    assert_eq!(generic.base, "https://ehr.example/r4");
-    assert_eq!(generic.auth, Auth::Anonymous);
+    assert_eq!(
+        (&*generic.base, &generic.auth),
+        ("https://ehr.example/r4", &Auth::Anonymous)
+    );
     assert_eq!(generic.level, Some(ExportLevel::System));
     assert_eq!(generic.source_system, "urn:ingest:memorial");
     assert_eq!(generic.scopes, ["system/*.read"]);
@@ -336,35 +338,6 @@ fn scopes_are_listed_or_made_from_types() {
     let ecw = settings("vendor = \"eclinicalworks\"\nclient_id = \"c\"\ntypes = [\"Patient\"]");
     let other = ecw.scopes_for(&["Condition".to_owned()]);
     assert_eq!(other, ["system/Condition.read", "system/Group.read"]);
-}
-
-#[test]
-fn headers_with_secrets_take_the_place_of_the_profiles() {
-    let epic = "vendor = \"epic\"\nclient_id = \"c\"\n";
-    let http = settings(&format!(
-        "{epic}http.headers = {{ X-Site = \"{{client_id}}\" }}\n\
-         [connections.memorial.http.secret_headers]\n\
-         Ocp-Apim-Subscription-Key = {{ env = \"GATEWAY\" }}\n\
-         epic-client-id = {{ file = \"/secret/id\" }}"
-    ))
-    .http;
-    assert_eq!(
-        http.headers.into_iter().collect::<Vec<_>>(),
-        [("x-site".to_owned(), "c".to_owned())]
-    );
-    assert_eq!(
-        http.secret_headers.into_iter().collect::<Vec<_>>(),
-        [
-            (
-                "epic-client-id".to_owned(),
-                Secret::File("/secret/id".into())
-            ),
-            (
-                "ocp-apim-subscription-key".to_owned(),
-                Secret::Env("GATEWAY".to_owned())
-            ),
-        ]
-    );
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn no_redirect_takes_a_token_along() {
             match ran.code {
                 Some(0) => expected.assert_in(&site, "redirected"),
                 code => {
-                    assert!(matches!(code, Some(5 | 6 | 7)), "{code:?}: {}", ran.stderr);
+                    assert!(matches!(code, Some(5..=7)), "{code:?}: {}", ran.stderr);
                     assert_eq!(site.watermark(), None);
                 }
             }

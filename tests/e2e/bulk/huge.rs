@@ -52,12 +52,8 @@ fn a_file_of_any_size_passes_in_flat_memory() {
     let lines = bytes.div_ceil(256);
     assert_eq!(summary["created"], lines);
     assert_consistent(&site, Some(lines), "everything");
-    assert!(peak > 0, "it has to be seen");
-    assert!(peak < PEAK, "{peak} KiB for {bytes} bytes");
-    println!(
-        "{bytes} bytes: peak {peak} KiB, {} ms",
-        summary["elapsed_ms"]
-    );
+    let limits = 1..PEAK;
+    assert!(limits.contains(&peak), "{peak} KiB for {bytes} bytes");
 }
 
 /// Peak of the resident memory in KiB.
