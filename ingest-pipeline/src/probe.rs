@@ -9,7 +9,8 @@ use smart_auth::{BackendServices, Scope, ScopeSet, TokenResponse};
 use crate::config::ConnectionSettings;
 use crate::connect::{Connected, Surroundings};
 use crate::error::causes;
-use crate::{Error, Result};
+use crate::vendor::Profile;
+use crate::{Error, ErrorKind, Result};
 
 /// What came of testing a connection.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,12 @@ pub struct ProbeReport {
     pub steps: Vec<Step>,
     /// Milliseconds it took.
     pub elapsed_ms: u64,
+    /// The organisation that runs the EHR, where it is configured.
+    #[serde(skip)]
+    pub site_name: Option<String>,
+    /// The vendor, and what is known about its servers.
+    #[serde(skip)]
+    pub profile: &'static Profile,
     /// The fault of the first step that failed.
     #[serde(skip)]
     pub fault: Option<Fault>,
@@ -97,6 +104,8 @@ pub fn probe(settings: &ConnectionSettings, around: &Surroundings) -> Result<Pro
         connection: settings.name.clone(),
         steps: probe.steps,
         elapsed_ms,
+        site_name: settings.site_name.clone(),
+        profile: settings.profile,
         fault: probe.fault,
     })
 }
@@ -179,8 +188,8 @@ impl Probe<'_> {
                 ),
             ),
             Err(error) => {
-                self.fault = self.fault.or(Some(Fault::Network));
                 let error = Error::from(error);
+                self.fault = self.fault.or(Some(fault(&error)));
                 (StepStatus::Failed, causes(&error), error.hint())
             }
         };
@@ -208,12 +217,7 @@ impl Probe<'_> {
             Ok((detail, warning)) => (StepStatus::Warning, detail, warning),
             Err(error) => {
                 let error = Error::from(error);
-                let fault = if error.kind() == crate::ErrorKind::Network {
-                    Fault::Network
-                } else {
-                    Fault::Authentication
-                };
-                self.fault = self.fault.or(Some(fault));
+                self.fault = self.fault.or(Some(fault(&error)));
                 (StepStatus::Failed, causes(&error), error.hint())
             }
         };
@@ -240,6 +244,14 @@ impl Probe<'_> {
     fn since(&self, started: SystemTime) -> u64 {
         let elapsed = self.around.clock.now().duration_since(started);
         u64::try_from(elapsed.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+fn fault(error: &Error) -> Fault {
+    match error.kind() {
+        ErrorKind::Network => Fault::Network,
+        ErrorKind::Server => Fault::Server,
+        _ => Fault::Authentication,
     }
 }
 

@@ -47,10 +47,18 @@ pub(crate) fn text(result: &ProbeReport) -> Vec<String> {
             lines.push(format!("{:20}hint: {hint}", ""));
         }
     }
+    let site = match &result.site_name {
+        Some(site) => format!(" ({site}, {})", result.profile.display_name),
+        None => format!(" ({})", result.profile.display_name),
+    };
     let verdict = match result.fault {
         None => "works",
         Some(_) => "does not work",
     };
-    lines.push(format!("connection {} {verdict}", result.connection));
+    lines.push(format!("connection {}{site} {verdict}", result.connection));
+    if result.fault.is_some() && !result.profile.notes.is_empty() {
+        lines.push(format!("about {}:", result.profile.display_name));
+        lines.extend(result.profile.notes.iter().map(|note| format!("- {note}")));
+    }
     lines
 }
