@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// The export takes longer than the policy allows. The job goes on and can
     /// be resumed.
-    #[error("the export is not finished after {} hours; it can be resumed", waited.as_secs() / 3600)]
+    #[error("the export is not finished after {}; it can be resumed", told(*waited))]
     Deadline {
         /// How long it took so far.
         waited: Duration,
@@ -221,6 +221,14 @@ fn codes(outcome: Option<&OperationOutcome>) -> String {
         return String::new();
     }
     format!(" ({})", codes.join(", "))
+}
+
+fn told(waited: Duration) -> String {
+    match waited.as_secs() {
+        seconds @ ..120 => format!("{seconds} seconds"),
+        seconds @ ..7200 => format!("{} minutes", seconds / 60),
+        seconds => format!("{} hours", seconds / 3600),
+    }
 }
 
 fn last(status: Option<u16>) -> String {

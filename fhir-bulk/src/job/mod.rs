@@ -114,6 +114,13 @@ impl ExportJob {
         }
     }
 
+    /// The same job, polled by another policy from now on.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: PollPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Where the job's status is asked for, once the server told. It is all
     /// that is needed to [`resume`](Self::resume) or delete the job: keep it
     /// before anything else. Not for logs: some servers put secrets into it.

@@ -7,4 +7,5 @@ mod manifest;
 mod ndjson;
 mod reader;
 mod request;
+mod resume;
 mod support;

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use fhir_bulk::{BulkClient, ExportJob};
 
-use super::plan::{Scope, Since};
+use super::StoreAccess;
+use super::plan::{Scope, Since, closes};
 use super::request::{policy, request};
 use super::run::{Bulk, json};
 use crate::clock::millis;
@@ -22,7 +23,12 @@ pub(super) enum Earlier {
 
 impl Bulk<'_> {
     /// What to do about an export that was begun before.
-    pub(super) fn earlier(&self, state: &State, scope: &Scope) -> Result<Earlier> {
+    pub(super) fn earlier(
+        &self,
+        store: &dyn StoreAccess,
+        state: &State,
+        scope: &Scope,
+    ) -> Result<Earlier> {
         let name = self.settings.name.as_str();
         let Some(job) = state.job(name)? else {
             if self.options.resume {
@@ -45,7 +51,17 @@ impl Bulk<'_> {
                 BulkState::Partial | BulkState::Completed | BulkState::Cancelled
             )
         });
-        let same = job.scope == scope.text() && self.options.since == Since::Auto;
+        let same = job.scope == scope.text()
+            && match self.options.since {
+                // Changes are enough where the store has what was before them.
+                Since::Auto => {
+                    let holds = |run: &str| store.has_completed(run);
+                    let watermarks = state.watermarks(name, holds)?;
+                    closes(job.since.as_deref(), scope, &watermarks)
+                }
+                Since::Full => job.since.is_none(),
+                Since::Instant(_) => false,
+            };
         Ok(if open && same {
             Earlier::GoOn(job)
         } else {
@@ -76,12 +92,14 @@ impl Bulk<'_> {
 
     /// The job as the protocol knows it.
     pub(super) fn known(&self, job: &Job) -> Result<ExportJob> {
-        if let Ok(export) = serde_json::from_str(&job.request) {
-            return Ok(export);
+        // How patiently it is asked for is what the configuration says now.
+        let policy = policy(self.settings);
+        if let Ok(export) = serde_json::from_str::<ExportJob>(&job.request) {
+            return Ok(export.with_policy(policy));
         }
         // Written by another version: its address is enough.
         let url = job.status_url.as_deref().unwrap_or_default();
-        Ok(ExportJob::resume(url, policy(self.settings))?)
+        Ok(ExportJob::resume(url, policy)?)
     }
 
     /// Gives up an export that nobody wants any more.

@@ -164,7 +164,7 @@ impl<'a> Bulk<'a> {
             observer.event(&Event::Notice { text: &text });
             notices.push(text);
         };
-        let job = match self.earlier(state, &scope)? {
+        let job = match self.earlier(store, state, &scope)? {
             Earlier::GoOn(job) => {
                 notice(
                     observer,

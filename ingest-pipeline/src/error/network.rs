@@ -109,6 +109,9 @@ fn export_hint(error: &fhir_bulk::Error) -> Option<&'static str> {
     use fhir_bulk::Error as E;
     match error {
         E::Http(error) => http_hint(error),
+        E::Deadline { .. } => Some(
+            "raise bulk.deadline of the connection, or give the export up: ingest bulk CONNECTION --cancel",
+        ),
         E::JobGone { .. } => Some("run the command again: it starts a new export"),
         E::AlreadyRunning { .. } => Some(
             "wait until the server has ended the other export, or cancel it: ingest bulk CONNECTION --cancel",
