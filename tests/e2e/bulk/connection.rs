@@ -63,7 +63,10 @@ fn all_steps_of_a_good_connection_are_ok() {
             .all(|step| step["hint"].is_null())
     );
     let text = site.folder.run(["test", "c"]).exits(0).text();
-    assert!(text.contains("connection c works"), "{text}");
+    assert!(
+        text.contains("connection c (") && text.contains(" works"),
+        "{text}"
+    );
 }
 
 #[test]
