@@ -5,12 +5,14 @@ use std::sync::OnceLock;
 use std::thread;
 
 use ingest_pipeline::config::{Config, ConnectionSettings, Tenant};
+use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Error, Settings};
 
 use crate::args::{Db, Global, Source};
 use crate::exit::{Exit, Failure};
+use crate::signals;
 
 /// What all commands share.
 pub(crate) struct Context<'a> {
@@ -112,8 +114,15 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The system's time, network and environment; signals interrupt it.
+pub(crate) fn surroundings() -> Result<Surroundings, Failure> {
+    let around = Surroundings::system(env);
+    signals::stop(&around.interrupt)?;
+    Ok(around)
+}
+
 /// Looks an environment variable up.
-pub(crate) fn env(name: &str) -> Option<String> {
+fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

@@ -24,7 +24,7 @@ pub mod vendor;
 pub use clock::run_id;
 pub use error::{Error, ErrorKind, Result, causes};
 pub use export::{Exported, export};
-pub use load::{Cancel, Load, LoadOptions};
+pub use load::{Load, LoadOptions};
 pub use normalize::{NormalizeOptions, NormalizeSummary, Output, normalize};
 pub use observer::{Event, Observer};
 pub use source::{Input, Source, Supply, inputs};

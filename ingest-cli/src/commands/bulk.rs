@@ -5,7 +5,7 @@ use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::RunState;
-use ingest_pipeline::{Cancel, Interrupt, Observer, is_resource_type};
+use ingest_pipeline::{Observer, is_resource_type};
 use serde_json::json;
 
 use super::load;
@@ -13,16 +13,14 @@ use crate::args;
 use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::{report, signals};
+use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Failure> {
     check_types(args.types.as_deref().unwrap_or_default())?;
     let settings = settings(context.connection(&args.connection)?, args);
     let db = context.db(&args.db)?;
     let state_path = context.state_path(&db)?;
-    let cancel = Cancel::new();
-    signals::stop(&cancel)?;
-    let around = around(&cancel);
+    let around = context::surroundings()?;
     let options = BulkOptions {
         since: since(&settings, args),
         level: level(args),
@@ -75,14 +73,6 @@ impl Job<'_> {
         let store = SqliteFile(self.db.to_owned());
         let bulk = Bulk::new(self.settings, options, self.around);
         Ok(bulk.run(&store, &mut state, observer)?)
-    }
-}
-
-/// The system's time, network and environment; stopped together with `cancel`.
-pub(crate) fn around(cancel: &Cancel) -> Surroundings {
-    Surroundings {
-        interrupt: Interrupt::from_flag(cancel.flag()),
-        ..Surroundings::system(context::env)
     }
 }
 

@@ -11,14 +11,13 @@ use ingest_pipeline::config::Config;
 use ingest_pipeline::probe::probe;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::SqliteStore;
-use ingest_pipeline::{Cancel, Clock as _, Error, SystemClock};
+use ingest_pipeline::{Clock as _, Error, SystemClock};
 
-use super::bulk::{Job, around};
+use super::bulk::Job;
 use crate::args;
 use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::signals;
 use ehr::Ehr;
 use report::Report;
 
@@ -30,8 +29,7 @@ const NAME: &str = "demo";
 pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Failure> {
     let clock = SystemClock;
     let started = clock.now();
-    let cancel = Cancel::new();
-    signals::stop(&cancel)?;
+    let around = context::surroundings()?;
     let folder = Folder::new(args.keep.as_deref())?;
     let ehr = Ehr::start(args.patients, folder.path())?;
     let mut report = Report::new(&ehr);
@@ -40,7 +38,6 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Fail
     write(&file, &ehr.configuration(NAME))?;
     let config = Config::read(&file).map_err(Error::from)?;
     let settings = config.connection(NAME).map_err(Error::from)?;
-    let around = around(&cancel);
     let test = probe(&settings, &around)?;
     let works = test.fault.is_none();
     report.tested(test);

@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
         ..LoadOptions::new(settings, run_id(&clock, crate::context::random()?), folder)
     };
     let load = Load::new(options, &inputs);
-    signals::stop(&load.cancel())?;
+    signals::stop(&load.interrupt())?;
     let mut progress = Progress::new(context.global, &clock);
     let summary = load.run(&mut store, &clock, &mut progress)?;
     if context.global.json {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ehr_sandbox::{Data, FaultPlan, RegisteredClient, Sandbox};
-use ingest_pipeline::{Cancel, Interrupt, SystemClock};
+use ingest_pipeline::{Interrupt, SystemClock};
 use serde_json::json;
 
 use crate::args;
@@ -42,9 +42,8 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Sandbox) -> Result<Exit, F
         .start()
         .map_err(fail)?;
     tell(context, args, &sandbox)?;
-    let cancel = Cancel::new();
-    signals::stop(&cancel)?;
-    let interrupt = Interrupt::from_flag(cancel.flag());
+    let interrupt = Interrupt::new();
+    signals::stop(&interrupt)?;
     while interrupt.sleep(&SystemClock, Duration::from_secs(1)) {}
     sandbox.stop();
     Ok(Exit::Ok)

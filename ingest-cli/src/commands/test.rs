@@ -1,17 +1,13 @@
-use ingest_pipeline::Cancel;
 use ingest_pipeline::probe::{Fault, ProbeReport, StepStatus, probe};
 
-use super::bulk;
 use crate::args;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
-use crate::{report, signals};
+use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Test) -> Result<Exit, Failure> {
     let settings = context.connection(&args.connection)?;
-    let cancel = Cancel::new();
-    signals::stop(&cancel)?;
-    let result = probe(&settings, &bulk::around(&cancel))?;
+    let result = probe(&settings, &context::surroundings()?)?;
     if context.global.json {
         report::json(&result)?;
     } else {

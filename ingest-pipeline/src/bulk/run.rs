@@ -14,7 +14,7 @@ use crate::clock::millis;
 use crate::config::{ConnectionSettings, ExportLevel};
 use crate::connect::{Connected, Surroundings};
 use crate::state::{BulkState, Job, State, Watermark};
-use crate::{Cancel, Error, ErrorKind, Event, Observer, Result};
+use crate::{Error, ErrorKind, Event, Observer, Result};
 
 /// How an export is done.
 #[derive(Clone, Debug)]
@@ -59,14 +59,13 @@ pub struct Bulk<'a> {
     pub(super) settings: &'a ConnectionSettings,
     pub(super) options: BulkOptions,
     pub(super) around: &'a Surroundings,
-    pub(super) cancel: Cancel,
 }
 
 impl<'a> Bulk<'a> {
     /// A run of the connection with `settings`, stopped by the interrupt of
     /// `around`.
     #[must_use]
-    pub fn new(
+    pub const fn new(
         settings: &'a ConnectionSettings,
         options: BulkOptions,
         around: &'a Surroundings,
@@ -74,7 +73,6 @@ impl<'a> Bulk<'a> {
         Self {
             settings,
             options,
-            cancel: Cancel::from_flag(around.interrupt.flag()),
             around,
         }
     }

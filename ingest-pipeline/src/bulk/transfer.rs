@@ -46,7 +46,6 @@ impl Transfer<'_> {
             settings,
             options,
             around,
-            cancel,
         } = self.bulk;
         let folder = folder(&state.exports(), self.job);
         private_folder(&folder)?;
@@ -101,7 +100,7 @@ impl Transfer<'_> {
             });
             let loaded = self.open(store, observer).and_then(|mut store| {
                 Load::from_source(load, feed)
-                    .cancelled_by(cancel.clone())
+                    .interrupted_by(around.interrupt.clone())
                     .run(store.as_mut(), &*around.clock, observer)
             });
             if loaded.is_err() {

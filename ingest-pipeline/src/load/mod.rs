@@ -9,8 +9,6 @@ mod worker;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use fhir_normalize::Settings;
@@ -18,7 +16,7 @@ use fhir_store::{NewRun, RunState, Store};
 
 use crate::clock::millis;
 use crate::source::{Files, Input, Source};
-use crate::{Clock, Error, Event, Observer, Result, RunSummary};
+use crate::{Clock, Error, Event, Interrupt, Observer, Result, RunSummary};
 use worker::Aliases;
 use writer::Writer;
 
@@ -65,41 +63,6 @@ impl LoadOptions {
     }
 }
 
-/// Asks a job to stop. Clones ask the same job.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Nothing asked for yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks: what is under way is committed, nothing new is begun.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// One that is asked for by setting `flag`, such as a signal handler's.
-    #[must_use]
-    pub const fn from_flag(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
-    }
-
-    /// The flag behind it, for signal handlers: true asks to stop.
-    #[must_use]
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-
-    /// Whether it was asked for.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A load of files into a store.
 ///
 /// Every record is normalized, compared with the store by its content hash
@@ -109,7 +72,7 @@ impl Cancel {
 pub struct Load<'a> {
     options: LoadOptions,
     source: Box<dyn Source + 'a>,
-    cancel: Cancel,
+    interrupt: Interrupt,
 }
 
 impl<'a> Load<'a> {
@@ -125,21 +88,22 @@ impl<'a> Load<'a> {
         Self {
             options,
             source: Box::new(source),
-            cancel: Cancel::new(),
+            interrupt: Interrupt::new(),
         }
     }
 
-    /// The same load, stopped by `cancel`.
+    /// The same load, stopped by `interrupt`: what is under way is committed,
+    /// nothing new is begun.
     #[must_use]
-    pub fn cancelled_by(mut self, cancel: Cancel) -> Self {
-        self.cancel = cancel;
+    pub fn interrupted_by(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
         self
     }
 
-    /// The handle that stops the load.
+    /// What stops the load, as [`interrupted_by`](Self::interrupted_by).
     #[must_use]
-    pub fn cancel(&self) -> Cancel {
-        self.cancel.clone()
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     /// Runs the load to its end.
@@ -174,12 +138,12 @@ impl<'a> Load<'a> {
             bytes,
             files,
         });
-        let (options, cancel) = (&self.options, &self.cancel);
-        let mut writer = Writer::new(store, options, clock, observer, cancel);
+        let (options, interrupt) = (&self.options, &self.interrupt);
+        let mut writer = Writer::new(store, options, clock, observer, interrupt);
         let result = transfer(self.source.as_mut(), &mut writer);
         let state = match &result {
             Err(_) => RunState::Failed,
-            Ok(()) if cancel.is_cancelled() => RunState::Interrupted,
+            Ok(()) if interrupt.is_interrupted() => RunState::Interrupted,
             Ok(()) if writer.refusal.is_some() => RunState::Partial,
             Ok(()) => RunState::Completed,
         };
@@ -193,7 +157,7 @@ fn transfer(source: &mut dyn Source, writer: &mut Writer<'_>) -> Result<()> {
     // What a run that died has left to do.
     writer.repoint(&aliases)?;
     pump::pump(source, writer, &aliases)?;
-    if writer.cancel.is_cancelled() {
+    if writer.interrupt.is_interrupted() {
         return writer.commit();
     }
     // Before the settling, so that what waited, deletions too, meets

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::LoadOptions;
 use super::batch::Batch;
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
-use super::{Cancel, LoadOptions};
 use crate::source::{self, Chunk, Chunks, FileRefused, Source, Supply};
-use crate::{Event, Result};
+use crate::{Event, Interrupt, Result};
 
 /// One thread reads, some parse, and this one writes. Chunks are dealt to
 /// the workers in turn and taken back in turn, which keeps their order.
@@ -21,7 +21,7 @@ pub(super) fn pump(
     writer: &mut Writer<'_>,
     aliases: &Aliases,
 ) -> Result<()> {
-    let (options, cancel) = (writer.options, writer.cancel);
+    let (options, interrupt) = (writer.options, writer.interrupt);
     let position = Arc::new(AtomicU64::new(0));
     let pool = Pool::default();
     thread::scope(|scope| {
@@ -39,7 +39,7 @@ pub(super) fn pump(
         let reader = Reader {
             source,
             options,
-            cancel,
+            interrupt,
             pool: &pool,
             position: &position,
             jobs,
@@ -126,7 +126,7 @@ enum Done {
 struct Reader<'a> {
     source: &'a mut dyn Source,
     options: &'a LoadOptions,
-    cancel: &'a Cancel,
+    interrupt: &'a Interrupt,
     pool: &'a Pool,
     position: &'a Arc<AtomicU64>,
     jobs: Vec<SyncSender<Job>>,
@@ -139,7 +139,7 @@ impl Reader<'_> {
         let mut send = |job| {
             let sent = self.jobs[turn].send(job).is_ok();
             turn = (turn + 1) % self.jobs.len();
-            sent && !self.cancel.is_cancelled()
+            sent && !self.interrupt.is_interrupted()
         };
         let mut patients = true;
         while let Some(supply) = self.source.next() {

@@ -155,7 +155,7 @@ impl Writer<'_> {
         let mut uncommitted = 0;
         spool.each(|number, record| {
             // What is left waits again in the next run.
-            if self.cancel.is_cancelled() {
+            if self.interrupt.is_interrupted() {
                 return Ok(());
             }
             let key = self.key(record.resource_type, &record.id);

@@ -7,13 +7,13 @@ use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
 use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, WriteContext};
 
+use super::LoadOptions;
 use super::aside::{Late, waiting};
 use super::batch::{Batch, Content, Place, Record, Resource};
 use super::spool::Spool;
-use super::{Cancel, LoadOptions};
 use crate::clock::millis;
 use crate::summary::Tally;
-use crate::{Clock, Event, Observer, Result};
+use crate::{Clock, Event, Interrupt, Observer, Result};
 
 /// Writes are committed after this many bytes of bodies, …
 const COMMIT_BYTES: usize = 24 << 20;
@@ -36,7 +36,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) options: &'a LoadOptions,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observer: &'a mut dyn Observer,
-    pub(crate) cancel: &'a Cancel,
+    pub(crate) interrupt: &'a Interrupt,
     pub(crate) tally: Tally,
     /// The first file that could not be read or is not what was promised, and
     /// why; with it, the run is partial.
@@ -73,14 +73,14 @@ impl<'a> Writer<'a> {
         options: &'a LoadOptions,
         clock: &'a dyn Clock,
         observer: &'a mut dyn Observer,
-        cancel: &'a Cancel,
+        interrupt: &'a Interrupt,
     ) -> Self {
         Self {
             store,
             options,
             clock,
             observer,
-            cancel,
+            interrupt,
             tally: Tally::default(),
             refusal: None,
             ids: Ids(IdHasher::new(&options.settings)),

@@ -51,7 +51,7 @@ fn a_store_that_fails_ends_the_run_and_the_next_one_finishes_the_work() {
 
 /// Asks to stop after some progress.
 struct Impatient {
-    cancel: ingest_pipeline::Cancel,
+    interrupt: ingest_pipeline::Interrupt,
     after: u64,
 }
 
@@ -60,20 +60,20 @@ impl Observer for Impatient {
         if let Event::Progress { resources, .. } = event
             && *resources >= self.after
         {
-            self.cancel.cancel();
+            self.interrupt.interrupt();
         }
     }
 }
 
 #[test]
-fn a_cancelled_run_keeps_what_it_did_and_the_next_one_finishes_the_work() {
+fn an_interrupted_run_keeps_what_it_did_and_the_next_one_finishes_the_work() {
     let text = lines(10_000);
     let folder = Folder::new(&[("a.ndjson", &text)]);
     let inputs = folder.inputs();
     let mut store = InMemoryStore::new();
     let load_some = Load::new(options(&folder, 2), &inputs);
     let mut observer = Impatient {
-        cancel: load_some.cancel(),
+        interrupt: load_some.interrupt(),
         after: 1_000,
     };
     let summary = load_some

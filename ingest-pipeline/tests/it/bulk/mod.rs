@@ -11,7 +11,7 @@ use fhir_http::Clock as _;
 use ingest_pipeline::bulk::Since;
 use ingest_pipeline::state::BulkState;
 use ingest_pipeline::store::{ResourceStore as _, RunState, RunStore as _, SqliteStore};
-use ingest_pipeline::{Cancel, Error, Event, Observer};
+use ingest_pipeline::{Error, Event, Interrupt, Observer};
 
 use self::site::{Site, start};
 
@@ -128,14 +128,14 @@ fn a_partial_run_leaves_the_watermark_where_it_was() {
 }
 
 /// Asks to stop when the run waits for the server for the third time.
-struct Impatient(Cancel, u32);
+struct Impatient(Interrupt, u32);
 
 impl Observer for Impatient {
     fn event(&mut self, event: &Event<'_>) {
         if matches!(event, Event::Waiting { .. }) {
             self.1 += 1;
             if self.1 == 3 {
-                self.0.cancel();
+                self.0.interrupt();
             }
         }
     }
@@ -146,9 +146,9 @@ fn a_run_that_was_stopped_is_gone_on_with() {
     let mut export = ExportSettings::default();
     export.polls = 10;
     let site = Site::new(|builder| builder.export(export), "");
-    let cancel = Cancel::new();
+    let interrupt = Interrupt::new();
     let error = site
-        .run_with(Since::Auto, cancel.clone(), &mut Impatient(cancel, 0))
+        .run_with(Since::Auto, interrupt.clone(), &mut Impatient(interrupt, 0))
         .unwrap_err();
     assert!(
         matches!(error.kind(), ingest_pipeline::ErrorKind::Interrupted),
@@ -178,7 +178,7 @@ fn one_run_at_a_time() {
     let site = Site::new(|builder| builder, "");
     let mut rival = Rival(&site, None);
     let summary = site
-        .run_with(Since::Auto, Cancel::new(), &mut rival)
+        .run_with(Since::Auto, Interrupt::new(), &mut rival)
         .unwrap();
     let Some(Error::Running { run, holder, .. }) = rival.1 else {
         panic!("{:?}", rival.1);
@@ -192,8 +192,8 @@ fn an_export_that_the_server_has_forgotten_is_begun_anew() {
     let mut export = ExportSettings::default();
     export.polls = 10;
     let site = Site::new(|builder| builder.export(export), "");
-    let cancel = Cancel::new();
-    site.run_with(Since::Auto, cancel.clone(), &mut Impatient(cancel, 0))
+    let interrupt = Interrupt::new();
+    site.run_with(Since::Auto, interrupt.clone(), &mut Impatient(interrupt, 0))
         .unwrap_err();
     site.sandbox
         .set_faults(FaultPlan::of(["status:1:status=404"]).unwrap());
@@ -281,7 +281,7 @@ fn an_instant_after_the_watermark_leaves_it_where_it_is() {
         .unwrap()
         .to_string();
     let later = site
-        .run_with(Since::Instant(now), Cancel::new(), &mut ())
+        .run_with(Since::Instant(now), Interrupt::new(), &mut ())
         .unwrap();
     assert_eq!(
         (later.run.state, later.run.resources),
@@ -304,7 +304,7 @@ fn an_instant_before_the_watermark_moves_it() {
     site.run().unwrap();
     site.clock.advance(Duration::from_secs(3600));
     let since = Since::Instant("2020-01-01T00:00:00Z".to_owned());
-    let second = site.run_with(since, Cancel::new(), &mut ()).unwrap();
+    let second = site.run_with(since, Interrupt::new(), &mut ()).unwrap();
     let third = site.run().unwrap();
     assert_eq!(
         third.since.as_deref(),

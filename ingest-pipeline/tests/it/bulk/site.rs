@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ehr_sandbox::{Builder, Data, Level, RegisteredClient, Sandbox, Where};
 use fhir_http::testing::FakeClock;
-use fhir_http::{Interrupt, SystemRandom};
+use fhir_http::SystemRandom;
 use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since, SqliteFile};
 use ingest_pipeline::config::{Config, ConnectionSettings};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::{ResourceStore as _, SqliteStore};
-use ingest_pipeline::{Cancel, Observer, Result, run_id};
+use ingest_pipeline::{Interrupt, Observer, Result, run_id};
 
 /// Long after everything the sandbox invents.
 pub(super) fn start() -> SystemTime {
@@ -63,20 +63,20 @@ impl Site {
     }
 
     pub(super) fn run(&self) -> Result<BulkSummary> {
-        self.run_with(Since::Auto, Cancel::new(), &mut ())
+        self.run_with(Since::Auto, Interrupt::new(), &mut ())
     }
 
     pub(super) fn run_with(
         &self,
         since: Since,
-        cancel: Cancel,
+        interrupt: Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<BulkSummary> {
         self.runs.set(self.runs.get() + 1);
         let around = Surroundings {
             clock: self.clock.clone(),
             random: Arc::new(SystemRandom),
-            interrupt: Interrupt::from_flag(cancel.flag()),
+            interrupt,
             env: |_| None,
             transport: Some(Arc::new(self.sandbox.transport())),
         };
