@@ -51,18 +51,24 @@ impl Visit for Line<'_> {
 #[test]
 fn events_hold_no_paths_queries_headers_or_bodies() {
     let log = Log::default();
-    let replay = Replay::new()
-        .answer(redirect(302, "https://bucket.example/canary?sig=canary"))
-        .answer(answer(503))
-        .fail(fhir_http::TransportError::Timeout("connecting"))
-        .answer(answer(200));
-    let (client, _) = client(&Arc::new(replay));
-    let client = client.authorized(origin("https://ehr.example"), Arc::new(Tokens::default()));
-    let request = Request::get("https://ehr.example/Patient/canary?name=canary")
-        .header("x-canary", "canary")
-        .body(b"canary".to_vec())
-        .unwrap();
-    tracing::subscriber::with_default(log.clone(), || client.send(request).unwrap());
+    let send = || {
+        let replay = Replay::new()
+            .answer(redirect(302, "https://bucket.example/canary?sig=canary"))
+            .answer(answer(503))
+            .fail(fhir_http::TransportError::Timeout("connecting"))
+            .answer(answer(200));
+        let (client, _) = client(&Arc::new(replay));
+        let client = client.authorized(origin("https://ehr.example"), Arc::new(Tokens::default()));
+        let request = Request::get("https://ehr.example/Patient/canary?name=canary")
+            .header("x-canary", "canary")
+            .body(b"canary".to_vec())
+            .unwrap();
+        client.send(request).unwrap();
+    };
+    // Events are registered when they first come by, which must not be under
+    // way in another thread when a subscriber comes.
+    send();
+    tracing::subscriber::with_default(log.clone(), send);
     let log = log.0.lock().unwrap();
     let expected = "\
 message=response method=GET origin=ehr.example:443 status=302

@@ -192,9 +192,13 @@ fn a_private_key_that_others_can_read_is_warned_of() {
             .with_writer(move || writer.clone())
             .finish();
         let clock = Arc::new(FakeClock::new(start()));
-        tracing::subscriber::with_default(subscriber, || {
+        let connect = || {
             Connected::new(&settings, &around(&clock, None)).expect("it is used all the same");
-        });
+        };
+        // Events are registered when they first come by, which must not be
+        // under way in another thread when a subscriber comes.
+        connect();
+        tracing::subscriber::with_default(subscriber, connect);
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.contains("WARN"), warned, "{mode:o}: {text}");
         assert_eq!(

@@ -157,16 +157,16 @@ fn logs_show_nothing() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(log.clone())
         .finish();
-    let world = World::new(
-        Replay::new()
-            .answer(answer(503, CANARY))
-            .answer(answer(
-                200,
-                json!({ "access_token": CANARY, "token_type": "bearer", "scope": "openid" }),
-            ))
-            .answer(refusal(400, "invalid_client")),
-    );
-    tracing::subscriber::with_default(subscriber, || {
+    let run = || {
+        let world = World::new(
+            Replay::new()
+                .answer(answer(503, CANARY))
+                .answer(answer(
+                    200,
+                    json!({ "access_token": CANARY, "token_type": "bearer", "scope": "openid" }),
+                ))
+                .answer(refusal(400, "invalid_client")),
+        );
         let backend = BackendServices::builder(world.client.clone(), "client-1")
             .token_endpoint(format!("{TOKEN_URL}?key={CANARY}"))
             .signer(Arc::new(p384()))
@@ -178,7 +178,12 @@ fn logs_show_nothing() {
         assert!(error.source().is_none());
         assert!(!told(&error).contains(CANARY));
         assert!(!format!("{backend:?} {}", error.hint().unwrap()).contains(CANARY));
-    });
+        world
+    };
+    // Events are registered when they first come by, which must not be under
+    // way in another thread when a subscriber comes.
+    run();
+    let world = tracing::subscriber::with_default(subscriber, run);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("did not grant every scope"), "{log}");
     assert!(log.contains("system/Patient.rs"), "{log}");

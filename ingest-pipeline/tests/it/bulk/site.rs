@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ehr_sandbox::{Builder, Data, Level, RegisteredClient, Sandbox, Where};
-use fhir_http::testing::FakeClock;
 use fhir_http::SystemRandom;
+use fhir_http::testing::FakeClock;
 use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since, SqliteFile};
 use ingest_pipeline::config::{Config, ConnectionSettings};
 use ingest_pipeline::connect::Surroundings;
