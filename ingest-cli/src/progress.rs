@@ -1,10 +1,11 @@
 //! What a person sees while a job runs.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ingest_pipeline::{Clock, Event, Observer};
+use ingest_pipeline::{Clock, Event, Observer, TypeCounts};
 use tracing::{info, warn};
 
 use crate::args::Global;
@@ -29,6 +30,8 @@ pub(crate) struct Progress<'c> {
     files: (usize, usize),
     state: String,
 }
+
+type Types = BTreeMap<&'static str, TypeCounts>;
 
 enum Shape {
     Nothing,
@@ -63,7 +66,10 @@ impl<'c> Progress<'c> {
 
     fn start(&mut self, bytes: u64) {
         self.bytes = bytes;
+        // Not with the time that a server took before.
+        self.started = self.clock.now();
         let Shape::Bar(bar) = &self.shape else { return };
+        bar.reset();
         let template = if bytes > 0 {
             bar.set_length(bytes);
             "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} ETA {eta}  {msg}"
@@ -75,50 +81,52 @@ impl<'c> Progress<'c> {
         }
     }
 
-    fn progress(&mut self, bytes: u64, resources: u64) {
+    fn progress(&mut self, bytes: u64, resources: u64, by_type: &Types) {
         let now = self.clock.now();
-        let seconds = now
-            .duration_since(self.started)
-            .unwrap_or_default()
-            .as_secs_f64();
-        let rate = if seconds > 0.0 {
-            resources as f64 / seconds
-        } else {
-            0.0
-        };
+        let elapsed = now.duration_since(self.started).unwrap_or_default();
+        let seconds = elapsed.as_secs_f64().max(0.001);
+        let rate = resources as f64 / seconds;
+        let counts = format!(
+            "{}{resources} resources, {rate:.0}/s{}",
+            self.of_files(),
+            largest(by_type)
+        );
         match &self.shape {
             Shape::Nothing => {}
             Shape::Bar(bar) => {
                 bar.set_position(bytes);
-                let files = self.of_files();
-                bar.set_message(format!("{files}{resources} resources, {rate:.0}/s"));
+                bar.set_message(counts);
             }
             Shape::Lines => {
                 if now.duration_since(self.last_line).unwrap_or_default() < LINES {
                     return;
                 }
                 self.last_line = now;
-                let share = (bytes * 100).checked_div(self.bytes);
-                let share = share
-                    .map(|share| format!("{share}% of the input, "))
-                    .unwrap_or_default();
-                let files = self.of_files();
-                if self.bytes == 0 {
-                    report::note(&format!("{files}{resources} resources, {rate:.0}/s"));
+                let speed = bytes as f64 / seconds / 1e6;
+                let Some(share) = (bytes * 100).checked_div(self.bytes) else {
+                    report::note(&format!("{counts}, {speed:.1} MB/s"));
                     return;
-                }
+                };
                 let left = self.bytes.saturating_sub(bytes) as f64 * seconds / bytes.max(1) as f64;
                 report::note(&format!(
-                    "{share}{resources} resources, {rate:.0}/s, about {left:.0} s left"
+                    "{share}% of the input, {counts}, {speed:.1} MB/s, about {left:.0} s left"
                 ));
             }
         }
     }
 
+    /// Where an export is: files come in while others are loaded.
     fn of_files(&self) -> String {
         match self.files {
             (0, _) => String::new(),
-            (all, begun) => format!("file {begun} of {all}, "),
+            (all, begun) => {
+                let state = if begun < all {
+                    "downloading"
+                } else {
+                    "processing"
+                };
+                format!("{state}, file {begun} of {all}, ")
+            }
         }
     }
 
@@ -197,7 +205,11 @@ impl Observer for Progress<'_> {
             Event::Notice { text } if !matches!(self.shape, Shape::Nothing) => {
                 self.aside(|| report::note(text));
             }
-            Event::Progress { bytes, resources } => self.progress(bytes, resources),
+            Event::Progress {
+                bytes,
+                resources,
+                by_type,
+            } => self.progress(bytes, resources, by_type),
             Event::Quarantined {
                 file,
                 line,
@@ -227,4 +239,27 @@ impl Observer for Progress<'_> {
             _ => {}
         }
     }
+}
+
+/// The types with the most resources, and how many they have.
+fn largest(types: &Types) -> String {
+    const SHOWN: usize = 4;
+    let mut counts: Vec<_> = types
+        .iter()
+        .map(|(name, counts)| (counts.resources, *name))
+        .collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let shown: Vec<_> = counts
+        .iter()
+        .take(SHOWN)
+        .map(|(count, name)| format!("{name} {count}"))
+        .collect();
+    let others = match counts.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        others => format!(", {others} types more"),
+    };
+    if shown.is_empty() {
+        return String::new();
+    }
+    format!(" ({}{others})", shown.join(", "))
 }

@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::RunSummary;
+use crate::{RunSummary, TypeCounts};
 
 /// Hears what a job does, on the thread that called it. Nothing in an event
 /// is content of a record.
@@ -38,6 +39,8 @@ pub enum Event<'a> {
         bytes: u64,
         /// Resources dealt with.
         resources: u64,
+        /// The same by resource type.
+        by_type: &'a BTreeMap<&'static str, TypeCounts>,
     },
     /// A record was refused and is in the quarantine.
     Quarantined {

@@ -100,6 +100,7 @@ fn progress(writer: &mut Writer<'_>, position: &AtomicU64) {
     writer.observer.event(&Event::Progress {
         bytes: position.load(Ordering::Relaxed),
         resources: writer.tally.resources(),
+        by_type: &writer.tally.by_type,
     });
 }
 
