@@ -15,7 +15,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::ServerIssues;
 use crate::state::{FileRecord, State};
-use crate::{Input, Result, Source, Supply};
+use crate::{Input, Interrupt, Result, Source, Supply};
 
 /// A file of the export, and what it is called on this side.
 #[derive(Clone, Debug)]
@@ -210,6 +210,7 @@ pub(super) struct Feed<'a> {
     pub(super) connection: &'a str,
     pub(super) arrivals: Receiver<(usize, Arrival)>,
     pub(super) accept_server_errors: bool,
+    pub(super) interrupt: &'a Interrupt,
     /// What is missing besides files, such as expected types.
     pub(super) faults: Vec<Supply>,
     pub(super) next: usize,
@@ -230,6 +231,20 @@ impl Feed<'_> {
             let (index, arrival) = self.arrivals.recv().ok()?;
             self.ready.insert(index, arrival);
         }
+    }
+
+    /// The downloads have ended before their time: because they were asked to,
+    /// or because they failed as a whole, which must not look like the end.
+    fn stopped(&mut self) -> Option<Supply> {
+        if self.interrupt.is_interrupted() {
+            return None;
+        }
+        let item = &self.items[self.next];
+        self.next = self.items.len();
+        Some(Supply::Missing {
+            name: self.called(item),
+            reason: "it and all that follow were not downloaded".to_owned(),
+        })
     }
 
     fn input(&mut self, item: &Item, record: &FileRecord) -> Supply {
@@ -290,7 +305,9 @@ impl Source for Feed<'_> {
             let Some(item) = items.get(self.next) else {
                 return self.verdict();
             };
-            let arrival = self.wait_for(self.next)?;
+            let Some(arrival) = self.wait_for(self.next) else {
+                return self.stopped();
+            };
             self.next += 1;
             let is_outcome = item.file.kind == FileKind::Outcome;
             match arrival {

@@ -64,6 +64,7 @@ impl Transfer<'_> {
             connection: &settings.name,
             arrivals,
             accept_server_errors: settings.accept_server_errors,
+            interrupt: &around.interrupt,
             faults: self.absent(),
             next: 0,
             ready: HashMap::new(),
