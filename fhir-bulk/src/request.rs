@@ -349,14 +349,5 @@ pub(crate) fn parse_uri(url: &str, what: &'static str) -> Result<http::Uri> {
 
 /// Percent-encodes all but the unreserved characters.
 fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let char = char::from(byte);
-        if byte.is_ascii_alphanumeric() || "-._~".contains(char) {
-            encoded.push(char);
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    fhir_http::percent_encode(text, fhir_http::UNRESERVED)
 }

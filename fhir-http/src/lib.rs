@@ -12,6 +12,7 @@ mod http_date;
 mod network;
 mod origin;
 mod outcome;
+mod percent;
 mod random;
 mod redirect;
 mod retry;
@@ -32,6 +33,7 @@ pub use fhir::{
 pub use network::{Roots, UreqClient, UreqConfig};
 pub use origin::Origin;
 pub use outcome::{Issue, OperationOutcome, Severity};
+pub use percent::{UNRESERVED, percent_encode};
 pub use random::{Random, SystemRandom};
 pub use retry::{RetryPolicy, retry_after};
 pub use transport::{Body, HttpClient, is_delimited};

@@ -96,6 +96,15 @@ impl<'a> Context<'a> {
         Ok(configured.clone().unwrap_or_else(|| State::path_beside(db)))
     }
 
+    /// The state database that belongs to a store, where there is one.
+    pub(crate) fn state(&self, db: &Path) -> Result<Option<State>, Failure> {
+        let path = self.state_path(db)?;
+        Ok(match path.exists() {
+            true => Some(State::open(&path)?),
+            false => None,
+        })
+    }
+
     /// How resources are normalized, and the organization that does it.
     pub(crate) fn settings(&self, source: &Source) -> Result<(Settings, String), Failure> {
         let tenant = self.tenant(source.tenant.as_deref())?;

@@ -3,7 +3,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fhir_http::Clock;
 
 /// Milliseconds since the Unix epoch; 0 for instants before it.
-pub(crate) fn millis(instant: SystemTime) -> i64 {
+#[must_use]
+pub fn millis(instant: SystemTime) -> i64 {
     let elapsed = instant.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }

@@ -21,7 +21,7 @@ pub mod state;
 mod summary;
 pub mod vendor;
 
-pub use clock::run_id;
+pub use clock::{millis, run_id};
 pub use error::{Error, ErrorKind, Result, causes};
 pub use export::{Exported, export};
 pub use load::{Load, LoadOptions};

@@ -105,15 +105,7 @@ fn escape(value: &str) -> String {
 /// Percent-encodes everything but what RFC 3986 leaves as it is in a query and
 /// forms too. A space is `%20`: not every server takes `+` for one.
 pub(super) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~,:/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    crate::percent_encode(text, b"-._~,:/")
 }
 
 #[cfg(test)]

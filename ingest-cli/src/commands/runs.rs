@@ -1,9 +1,9 @@
 //! Runs that have ended, from the store, and those that the state database
 //! knows of besides.
 
-use ingest_pipeline::state::{BulkRun, BulkState, State};
+use ingest_pipeline::state::{BulkRun, BulkState};
 use ingest_pipeline::store::{Counts, RunRecord, RunState, RunStore as _};
-use ingest_pipeline::{Clock as _, SystemClock};
+use ingest_pipeline::{Clock as _, SystemClock, millis};
 use serde_json::{Value, json};
 
 use crate::args::{self, RunsAction};
@@ -51,11 +51,7 @@ struct Run {
 
 /// All runs, the newest first.
 fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
-    let path = context.state_path(&context.db(db)?)?;
-    let state = match path.exists() {
-        true => Some(State::open(&path)?),
-        false => None,
-    };
+    let state = context.state(&context.db(db)?)?;
     let stored = match (context.open_read_only(db), &state) {
         (Ok(mut store), _) => store.runs(usize::MAX)?,
         // A first export that has not got as far as the store.
@@ -77,20 +73,13 @@ fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
     let now = millis(SystemClock.now());
     for bulk in state.runs(None, usize::MAX)? {
         let history = state.history(&bulk.id)?;
-        // Its process is gone without a word.
-        let gone = !bulk.state.is_final() && state.holder(&bulk.connection, now)?.is_none();
-        let name = if gone {
-            BulkState::Interrupted
-        } else {
-            bulk.state
-        };
         let place = runs.iter().position(|run| run.record.id == bulk.id);
         let index = place.unwrap_or_else(|| {
             runs.push(unstored(&bulk));
             runs.len() - 1
         });
         let run = &mut runs[index];
-        run.state = name.as_str();
+        run.state = state.state_of(&bulk, now)?.as_str();
         run.since = bulk.since;
         run.history = history;
     }
@@ -230,14 +219,6 @@ fn as_json(run: &Run) -> Value {
         "error": run.error,
         "summary": summary,
     })
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn millis(instant: std::time::SystemTime) -> i64 {
-    let elapsed = instant
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// ISO 8601 in UTC.

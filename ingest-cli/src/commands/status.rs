@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
-use ingest_pipeline::state::{BulkRun, BulkState, State};
-use ingest_pipeline::store::{RunState, RunStore as _, SqliteStore};
-use ingest_pipeline::{Clock as _, Error, SystemClock};
+use ingest_pipeline::bulk::{SqliteFile, StoreAccess as _};
+use ingest_pipeline::state::State;
+use ingest_pipeline::store::SqliteStore;
+use ingest_pipeline::{Clock as _, SystemClock, millis};
 use serde::Serialize;
 
-use super::runs::{instant, millis};
+use super::runs::instant;
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -13,17 +14,14 @@ use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Failure> {
     let db = context.db(&args.db)?;
-    let path = context.state_path(&db)?;
     let config = context.config()?;
-    let state = match path.exists() {
-        true => Some(State::open(&path)?),
-        false => None,
-    };
-    let mut store = match SqliteStore::open_read_only(&db) {
-        Ok(store) => Some(store),
-        Err(ingest_pipeline::store::Error::NotFound { .. }) => None,
+    let state = context.state(&db)?;
+    let exists = match SqliteStore::open_read_only(&db) {
+        Ok(_) => true,
+        Err(ingest_pipeline::store::Error::NotFound { .. }) => false,
         Err(error) => return Err(error.into()),
     };
+    let store = SqliteFile(db.clone());
     let mut names: BTreeSet<_> = config.connections.keys().cloned().collect();
     if let Some(state) = &state {
         names.extend(state.connections()?);
@@ -32,7 +30,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     for name in names {
         let configured = config.connections.contains_key(&name);
         let found = match &state {
-            Some(state) => look(state, store.as_mut(), &name)?,
+            Some(state) => look(state, &store, &name)?,
             None => Found::default(),
         };
         connections.push(Connection {
@@ -44,15 +42,11 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     if context.global.json {
         report::json(&Status {
             store: db.display().to_string(),
-            exists: store.is_some(),
+            exists,
             connections,
         })?;
     } else {
-        report::lines(text(
-            &db.display().to_string(),
-            store.is_some(),
-            &connections,
-        ))?;
+        report::lines(text(&db.display().to_string(), exists, &connections))?;
     }
     Ok(Exit::Ok)
 }
@@ -92,40 +86,26 @@ struct Run {
     error: Option<String>,
 }
 
-fn look(state: &State, store: Option<&mut SqliteStore>, name: &str) -> Result<Found, Failure> {
+fn look(state: &State, store: &SqliteFile, name: &str) -> Result<Found, Failure> {
     let now = millis(SystemClock.now());
     let running = state.holder(name, now)?;
-    let mut store = store;
-    let watermark = state.watermark(name, |run| {
-        let Some(store) = &mut store else {
-            return Ok(false);
-        };
-        let run = store.run(run).map_err(Error::from)?;
-        Ok(run.is_some_and(|run| run.state == RunState::Completed))
-    })?;
-    let last = state.runs(Some(name), 1)?.into_iter().next();
+    let watermark = state.watermark(name, |run| store.has_completed(run))?;
+    let last = match state.runs(Some(name), 1)?.pop() {
+        Some(run) => Some(Run {
+            state: state.state_of(&run, now)?.as_str(),
+            id: run.id,
+            started: instant(run.started),
+            since: run.since,
+            error: run.error,
+        }),
+        None => None,
+    };
     Ok(Found {
         resumable: running.is_none() && state.job(name)?.is_some(),
-        last: last.map(|run| described(run, running.is_some())),
+        last,
         watermark: watermark.map(|watermark| watermark.instant),
         running,
     })
-}
-
-fn described(run: BulkRun, running: bool) -> Run {
-    // Its process is gone without a word.
-    let state = if running || run.state.is_final() {
-        run.state
-    } else {
-        BulkState::Interrupted
-    };
-    Run {
-        id: run.id,
-        state: state.as_str(),
-        started: instant(run.started),
-        since: run.since,
-        error: run.error,
-    }
 }
 
 fn text(db: &str, exists: bool, connections: &[Connection]) -> Vec<String> {

@@ -1,19 +1,18 @@
 //! Files of an export, downloaded side by side and given to the load in order.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fhir_bulk::{BulkClient, ExportManifest, FileKind, OutputFile};
 use fhir_normalize::resource_type;
-use flate2::bufread::MultiGzDecoder;
 
 use super::ServerIssues;
+use crate::source;
 use crate::state::{FileRecord, State};
 use crate::{Input, Interrupt, Result, Source, Supply};
 
@@ -259,25 +258,29 @@ impl Feed<'_> {
             FileKind::Output if !item.file.organized => known_type(&item.file),
             _ => None,
         };
-        Supply::File(Input::exported(
-            self.folder.join(&item.name),
-            record.bytes,
-            self.called(item),
-            expected.filter(|&name| name != "Bundle"),
-        ))
+        let expected = expected.filter(|&name| name != "Bundle");
+        Supply::File(self.exported(item, record, expected))
+    }
+
+    fn exported(&self, item: &Item, record: &FileRecord, expected: Option<&'static str>) -> Input {
+        let path = self.folder.join(&item.name);
+        Input::exported(path, record.bytes, self.called(item), expected)
     }
 
     fn called(&self, item: &Item) -> String {
         format!("{}/{}", self.connection, item.name)
     }
 
-    fn outcome(&self, item: &Item) {
-        let read = || -> std::io::Result<ServerIssues> {
-            let mut issues = ServerIssues::default();
-            issues.read(BufReader::new(text(&self.folder.join(&item.name))?));
-            Ok(issues)
+    fn outcome(&self, item: &Item, record: &FileRecord) {
+        let input = self.exported(item, record, None);
+        let issues = match source::open(&input, self.folder, &Arc::default()) {
+            Ok(text) => {
+                let mut issues = ServerIssues::default();
+                issues.read(BufReader::new(text));
+                issues
+            }
+            Err(_) => ServerIssues::unread(),
         };
-        let issues = read().unwrap_or_else(|_| ServerIssues::unread());
         let mut all = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
         all.add(issues);
     }
@@ -311,7 +314,7 @@ impl Source for Feed<'_> {
             self.next += 1;
             let is_outcome = item.file.kind == FileKind::Outcome;
             match arrival {
-                Arrival::There(_) if is_outcome => self.outcome(item),
+                Arrival::There(record) if is_outcome => self.outcome(item, &record),
                 Arrival::Failed(_) if is_outcome && self.accept_server_errors => {}
                 Arrival::There(record) => return Some(self.input(item, &record)),
                 Arrival::Failed(reason) => {
@@ -332,18 +335,4 @@ impl Source for Feed<'_> {
             .sum();
         (self.items.len(), bytes)
     }
-}
-
-/// A file's text, decoded where it is gzipped.
-fn text(path: &PathBuf) -> std::io::Result<Box<dyn std::io::Read>> {
-    use std::io::{Read as _, Seek as _};
-    let mut file = File::open(path)?;
-    let mut head = Vec::new();
-    (&mut file).take(2).read_to_end(&mut head)?;
-    file.rewind()?;
-    Ok(if head == [0x1F, 0x8B] {
-        Box::new(MultiGzDecoder::new(BufReader::new(file)))
-    } else {
-        Box::new(file)
-    })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fhir_http::{
     Client, Clock, HttpClient, Interrupt, Origin, Random, RetryPolicy, SystemClock, SystemRandom,
-    UreqClient, UreqConfig,
+    UNRESERVED, UreqClient, UreqConfig, percent_encode,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use smart_auth::{BackendServices, ScopeSet, SigningKey};
@@ -146,24 +146,15 @@ fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
 /// `http://user:password@host` of `http://host` and `user:password`.
 fn with_credentials(proxy: &str, credentials: &str) -> String {
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-    let pair = format!("{}:{}", encoded(user), encoded(password));
+    let pair = format!(
+        "{}:{}",
+        percent_encode(user, UNRESERVED),
+        percent_encode(password, UNRESERVED)
+    );
     match proxy.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{pair}@{rest}"),
         None => format!("http://{pair}@{proxy}"),
     }
-}
-
-/// Percent-encoded, all but the unreserved characters (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 fn headers(http: &HttpSettings, around: &Surroundings) -> Result<HeaderMap> {

@@ -2,6 +2,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fhir_http::percent_encode;
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::{State, private_folder};
@@ -163,15 +164,7 @@ fn duration() -> i64 {
 
 /// A name may be anything that TOML allows; a file name may not.
 pub(super) fn file_name(connection: &str) -> String {
-    let mut name = String::new();
-    for byte in connection.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-            name.push(char::from(byte));
-        } else {
-            name.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    name
+    percent_encode(connection, b"-_")
 }
 
 #[cfg(test)]

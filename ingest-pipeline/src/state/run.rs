@@ -172,6 +172,18 @@ impl State {
         rows.collect::<rusqlite::Result<_>>().map_err(&fault)
     }
 
+    /// The state of a run as it is at `now`: interrupted, where its process is
+    /// gone without a word.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn state_of(&self, run: &BulkRun, now: i64) -> Result<BulkState> {
+        if run.state.is_final() || self.holder(&run.connection, now)?.is_some() {
+            return Ok(run.state);
+        }
+        Ok(BulkState::Interrupted)
+    }
+
     /// Connections that have had a run, sorted.
     ///
     /// # Errors
