@@ -43,7 +43,11 @@ impl State {
             connection: Connection::open_with_flags(path, flags).map_err(fault(path))?,
             path: path.to_owned(),
         };
+        // Of two connections that turn on WAL at once SQLite fails one, whatever
+        // its busy timeout.
+        let lock = state.set_up_lock()?;
         state.set_up().map_err(fault(path))?;
+        drop(lock);
         let version = state.version().map_err(fault(path))?;
         if version != VERSION {
             return Err(Error::StateVersion {
@@ -78,6 +82,15 @@ impl State {
         name.push(".");
         name.push(what);
         PathBuf::from(name)
+    }
+
+    /// Waits for others that open the database.
+    fn set_up_lock(&self) -> Result<fs::File> {
+        let path = self.beside("lock");
+        let lock = create_private(&path)
+            .and_then(|()| OpenOptions::new().write(true).open(&path))
+            .and_then(|file| file.lock().map(|()| file));
+        lock.map_err(|source| Error::StateFile { path, source })
     }
 
     fn set_up(&mut self) -> rusqlite::Result<()> {
@@ -163,3 +176,21 @@ pub(crate) fn private_folder(folder: &Path) -> Result<()> {
 const APPLICATION_ID: i64 = 0x496E_5374;
 const VERSION: i64 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_may_make_it_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state.db");
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| State::open(&path).unwrap());
+                }
+            });
+        }
+    }
+}
