@@ -1,0 +1,6 @@
+mod client;
+mod faults;
+mod load;
+mod messages;
+mod stop;
+mod tls;
