@@ -6,12 +6,14 @@ use std::time::Duration;
 use fhir_http::{Clock, HttpClient, SystemClock, UreqClient, UreqConfig};
 use http_serve::{Body, Bound, Handler, Limits, Server};
 
-use crate::auth::{Authority, KeySource, RegisteredClient};
+use crate::auth::{Authority, KeySource, RegisteredClient, Scopes};
 use crate::data::Data;
 use crate::ehr::{Ehr, Origins, Side, State};
 use crate::export::ExportSettings;
 use crate::fault::{Dropped, FaultPlan};
+use crate::fhir::SearchSettings;
 use crate::reply::Reply;
+use crate::store::{LARGEST_BODY, Store, WriteSettings};
 use crate::{Error, Result, Sandbox};
 
 /// Origins of a sandbox without sockets; nothing is there.
@@ -29,6 +31,8 @@ pub struct Builder {
     open: bool,
     lifetime: Duration,
     export: ExportSettings,
+    search: SearchSettings,
+    writes: Option<WriteSettings>,
     page_size: usize,
     relative_links: bool,
     faults: FaultPlan,
@@ -45,6 +49,8 @@ impl Default for Builder {
             open: false,
             lifetime: Duration::from_secs(300),
             export: ExportSettings::default(),
+            search: SearchSettings::default(),
+            writes: None,
             page_size: 20,
             relative_links: false,
             faults: FaultPlan::none(),
@@ -83,6 +89,24 @@ impl Builder {
     /// How exports go.
     pub fn export(mut self, settings: ExportSettings) -> Self {
         self.export = settings;
+        self
+    }
+
+    /// Can be written to: create, update and delete with their conditions,
+    /// transactions and batches, versions. Default: it can't.
+    pub fn writable(self) -> Self {
+        self.writes(WriteSettings::default())
+    }
+
+    /// Can be written to, in this way.
+    pub fn writes(mut self, settings: WriteSettings) -> Self {
+        self.writes = Some(settings);
+        self
+    }
+
+    /// How searches are answered.
+    pub fn search(mut self, settings: SearchSettings) -> Self {
+        self.search = settings;
         self
     }
 
@@ -129,8 +153,12 @@ impl Builder {
     /// When it can't listen, or has no transport to fetch JWK Sets.
     pub fn start(self) -> Result<Sandbox> {
         let address = self.address;
-        let main = bind(address)?;
-        let other = bind(SocketAddr::new(address.ip(), 0))?;
+        let mut limits = Limits::default();
+        if self.writes.is_some() {
+            limits.body_bytes = LARGEST_BODY;
+        }
+        let main = bind(address, limits.clone())?;
+        let other = bind(SocketAddr::new(address.ip(), 0), limits)?;
         let origin = |bound: &Bound| format!("http://{}", bound.local_addr());
         let origins = Origins {
             main: origin(&main),
@@ -171,15 +199,29 @@ impl Builder {
             }
             transport => transport,
         };
+        let open = self.open.then(|| {
+            Scopes::parse(match self.writes {
+                Some(_) => "system/*.cruds",
+                None => "system/*.rs",
+            })
+        });
+        let mut clients = self.clients;
+        if self.writes.is_none() {
+            for client in &mut clients {
+                client.allowed = client.allowed.reading();
+            }
+        }
         let ehr = Ehr {
             origins,
             clock: self.clock,
-            authority: Authority::new(self.clients, transport, self.lifetime, self.open),
+            authority: Authority::new(clients, transport, self.lifetime, open),
             export: self.export,
+            search: self.search,
+            writes: self.writes,
             page_size: self.page_size,
             relative_links: self.relative_links,
             state: Mutex::new(State {
-                data: Arc::new(self.data),
+                store: Store::new(self.data),
                 ..State::default()
             }),
         };
@@ -216,6 +258,6 @@ impl Read for Lingering {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<Bound> {
-    Server::bind(address, Limits::default()).map_err(|source| Error::Listen { address, source })
+fn bind(address: SocketAddr, limits: Limits) -> Result<Bound> {
+    Server::bind(address, limits).map_err(|source| Error::Listen { address, source })
 }

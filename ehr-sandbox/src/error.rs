@@ -45,6 +45,34 @@ pub enum Error {
         /// What happened.
         source: http_serve::Error,
     },
+    /// An address that messages may not be sent to.
+    #[error("{address} is not of this machine: messages go to loopback addresses only")]
+    NotLoopback {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// The connection to a listener of messages can't be made, or broke.
+    #[error("the connection to the listener at {address} failed while {during}")]
+    Connection {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What was being done.
+        during: &'static str,
+        /// What happened.
+        source: io::Error,
+    },
+    /// A listener closed the connection instead of an acknowledgement.
+    #[error("the listener at {address} closed the connection and acknowledged nothing")]
+    Closed {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// An acknowledgement that breaks a rule of MLLP or HL7 v2.
+    #[error("the acknowledgement is wrong: {problem}")]
+    Acknowledgement {
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The client that fetches JWK Sets can't be made.
     #[error("no client for JWK Set URLs")]
     Transport(#[source] fhir_http::BoxError),

@@ -27,6 +27,20 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// The type that a read, search or write was of, such as `Patient`; none
+    /// for a Bundle. Further pages of a search count as searches; their query
+    /// has `_offset`.
+    #[must_use]
+    pub fn resource_type(&self) -> Option<&str> {
+        match self.place {
+            Some(Where::Read | Where::Search | Where::Write) => {
+                let name = self.path.split('/').nth(2);
+                name.filter(|name| !name.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_for(&self, place: &Where) -> bool {
         match (place, &self.place) {
             (Where::File(Files::Any), Some(Where::File(_))) => true,

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http_serve::Server;
 
+use crate::adt;
 use crate::auth::Scopes;
 use crate::data::Data;
 use crate::ehr::Ehr;
@@ -64,13 +65,18 @@ impl Sandbox {
     /// Serves other data from now on. Exports that were kicked off before keep
     /// theirs.
     pub fn set_data(&self, data: Data) {
-        self.ehr.state().data = Arc::new(data);
+        self.ehr.state().store.data = Arc::new(data);
     }
 
     /// Lets the data change as [`Data::changed`] does.
     pub fn change_data(&self, seed: u64, percent: u8, at: SystemTime) {
         let changed = self.ehr.data().changed(seed, percent, at);
         self.set_data(changed);
+    }
+
+    /// Lets an event happen, as [`Data::apply`] does.
+    pub fn apply(&self, event: &adt::Event) {
+        Arc::make_mut(&mut self.ehr.state().store.data).apply(event);
     }
 
     /// Lets other things go wrong from now on; hits are counted from 1 again.

@@ -53,8 +53,9 @@ impl RegisteredClient {
         self
     }
 
-    /// Scopes it may be granted, separated by spaces. Others than reading
-    /// system scopes never are.
+    /// Scopes it may be granted, separated by spaces. Others than system scopes
+    /// never are, and those for writing by a sandbox only that is
+    /// [writable](crate::Builder::writable).
     #[must_use]
     pub fn scopes(mut self, scopes: &str) -> Self {
         self.allowed = Scopes::parse(scopes);

@@ -24,7 +24,8 @@ pub(crate) struct Authority {
     clients: Vec<RegisteredClient>,
     keys: KeyCache,
     lifetime: Duration,
-    open: bool,
+    /// What those may who have no token.
+    open: Option<Scopes>,
     state: Mutex<State>,
 }
 
@@ -60,7 +61,7 @@ impl Authority {
         clients: Vec<RegisteredClient>,
         transport: Option<Arc<dyn HttpClient>>,
         lifetime: Duration,
-        open: bool,
+        open: Option<Scopes>,
     ) -> Self {
         let keys = KeyCache::new(transport);
         Self {
@@ -76,15 +77,11 @@ impl Authority {
     pub(crate) fn check(&self, headers: &HeaderMap, now: SystemTime) -> Result<Grant, Refusal> {
         let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
-            let everything = Grant {
+            let scopes = self.open.clone().ok_or(Refusal::NoToken)?;
+            return Ok(Grant {
                 client: None,
-                scopes: Scopes::parse("system/*.rs"),
-            };
-            return if self.open {
-                Ok(everything)
-            } else {
-                Err(Refusal::NoToken)
-            };
+                scopes,
+            });
         };
         let (scheme, token) = value
             .to_str()

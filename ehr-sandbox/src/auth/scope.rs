@@ -1,13 +1,15 @@
+/// What may be done to resources of a type: letters of `cruds`, in order.
+const ALL: &str = "cruds";
+const READ: &str = "rs";
+const WRITE: &str = "cud";
+
 /// A SMART system scope, of version 1 (`system/Patient.read`) or 2
 /// (`system/Patient.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     /// `None` is every type.
     resource_type: Option<String>,
-    read: bool,
-    search: bool,
-    /// Whether it asks for more than reading.
-    writes: bool,
+    letters: String,
     text: String,
 }
 
@@ -16,32 +18,18 @@ impl Scope {
     fn parse(text: &str) -> Option<Self> {
         let (name, permissions) = text.strip_prefix("system/")?.split_once('.')?;
         let permissions = permissions.split('?').next().unwrap_or(permissions);
-        let (read, search, writes) = match permissions {
-            "read" => (true, true, false),
-            "*" => (true, true, true),
-            "write" => (false, false, true),
-            letters => {
-                let in_order = letters.chars().scan("cruds", |rest, letter| {
-                    let place = rest.find(letter);
-                    *rest = place.map_or("", |place| &rest[place + 1..]);
-                    Some(place.is_some())
-                });
-                if letters.is_empty() || !in_order.into_iter().all(|known| known) {
-                    return None;
-                }
-                (
-                    letters.contains('r'),
-                    letters.contains('s'),
-                    letters.contains(['c', 'u', 'd']),
-                )
-            }
+        let letters = match permissions {
+            "read" => READ,
+            "*" => ALL,
+            "write" => WRITE,
+            letters => letters,
         };
-        let resource_type = (name != "*").then(|| name.to_owned());
+        if letters.is_empty() || common(ALL, letters) != letters {
+            return None;
+        }
         Some(Self {
-            resource_type,
-            read,
-            search,
-            writes,
+            resource_type: (name != "*").then(|| name.to_owned()),
+            letters: letters.to_owned(),
             text: text.to_owned(),
         })
     }
@@ -52,26 +40,27 @@ impl Scope {
             .is_none_or(|own| own == resource_type)
     }
 
-    /// What both allow, reading only.
+    /// What both allow.
     fn intersection(&self, allowed: &Self) -> Option<Self> {
         let resource_type = match (&self.resource_type, &allowed.resource_type) {
             (Some(own), Some(other)) if own != other => return None,
             (Some(one), _) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         };
-        let (read, search) = (self.read && allowed.read, self.search && allowed.search);
-        if !read && !search {
+        let letters = common(&self.letters, &allowed.letters);
+        if letters.is_empty() {
             return None;
         }
-        let whole = resource_type == self.resource_type
-            && (read, search) == (self.read, self.search)
-            && !self.writes;
+        let whole = resource_type == self.resource_type && letters == self.letters;
         let name = resource_type.as_deref().unwrap_or("*");
-        let permissions = match (read, search) {
-            (true, true) if self.text.ends_with(".read") || self.text.ends_with(".*") => "read",
-            (true, true) => "rs",
-            (true, false) => "r",
-            _ => "s",
+        let is_first_version = [".read", ".write", ".*"]
+            .iter()
+            .any(|end| self.text.ends_with(end));
+        let permissions = match letters.as_str() {
+            READ if is_first_version => "read",
+            WRITE if is_first_version => "write",
+            ALL if is_first_version => "*",
+            letters => letters,
         };
         let text = if whole {
             self.text.clone()
@@ -80,12 +69,16 @@ impl Scope {
         };
         Some(Self {
             resource_type,
-            read,
-            search,
-            writes: false,
+            letters,
             text,
         })
     }
+}
+
+fn common(one: &str, other: &str) -> String {
+    one.chars()
+        .filter(|&letter| other.contains(letter))
+        .collect()
 }
 
 /// Scopes that were granted, or may be.
@@ -97,8 +90,17 @@ impl Scopes {
         Self(text.split(' ').filter_map(Scope::parse).collect())
     }
 
-    /// What of the requested scopes is allowed; nothing is granted beyond
-    /// reading.
+    /// Those, without what they say of writing.
+    pub(crate) fn reading(&self) -> Self {
+        let reading = Self::parse("system/*.rs");
+        let parts = reading.0.iter().flat_map(|reading| {
+            let own = self.0.iter();
+            own.filter_map(|scope| scope.intersection(reading))
+        });
+        Self(parts.collect())
+    }
+
+    /// What of the requested scopes is allowed.
     pub(crate) fn granted(requested: &str, allowed: &Self) -> Self {
         let mut granted: Vec<Scope> = Vec::new();
         for wanted in requested.split(' ').filter_map(Scope::parse) {
@@ -127,16 +129,19 @@ impl Scopes {
             .join(" ")
     }
 
-    pub(crate) fn may_read(&self, resource_type: &str) -> bool {
+    /// Whether one of `cruds` is allowed.
+    pub(crate) fn may(&self, letter: char, resource_type: &str) -> bool {
         self.0
             .iter()
-            .any(|scope| scope.read && scope.includes(resource_type))
+            .any(|scope| scope.letters.contains(letter) && scope.includes(resource_type))
+    }
+
+    pub(crate) fn may_read(&self, resource_type: &str) -> bool {
+        self.may('r', resource_type)
     }
 
     pub(crate) fn may_search(&self, resource_type: &str) -> bool {
-        self.0
-            .iter()
-            .any(|scope| scope.search && scope.includes(resource_type))
+        self.may('s', resource_type)
     }
 }
 
@@ -171,6 +176,17 @@ mod tests {
                 "system/*.rs",
                 "system/Condition.rs?category=x",
             ),
+        ];
+        for (requested, allowed, expected) in cases {
+            let granted = Scopes::granted(requested, &Scopes::parse(allowed).reading());
+            assert_eq!(granted.text(), expected, "{requested} of {allowed}");
+        }
+        let cases = [
+            ("system/*.*", "system/*.*", "system/*.*"),
+            ("system/*.cruds", "system/*.cru", "system/*.cru"),
+            ("system/*.write", "system/A.cruds", "system/A.write"),
+            ("system/A.*", "system/*.write", "system/A.write"),
+            ("system/A.cu", "system/A.u", "system/A.u"),
         ];
         for (requested, allowed, expected) in cases {
             let granted = Scopes::granted(requested, &Scopes::parse(allowed));

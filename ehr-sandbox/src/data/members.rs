@@ -29,6 +29,29 @@ impl<'a> Members<'a> {
         text
     }
 
+    /// The object with other members: `None` takes one away, one that was not
+    /// there goes to the end.
+    pub(crate) fn with(&self, changes: &[(&'static str, Option<String>)]) -> String {
+        let change = |name: &str| changes.iter().find(|(changed, _)| *changed == name);
+        let mut text = String::from("{");
+        for (name, value) in &self.0 {
+            match change(name) {
+                None => push(&mut text, name, value.get()),
+                Some((_, Some(other))) => push(&mut text, name, other),
+                Some((_, None)) => {}
+            }
+        }
+        for (name, value) in changes {
+            if let Some(value) = value
+                && self.0.iter().all(|(own, _)| own != name)
+            {
+                push(&mut text, name, value);
+            }
+        }
+        text.push('}');
+        text
+    }
+
     /// The object with another `meta`, which is added where there is none.
     pub(crate) fn with_meta(
         &self,
@@ -103,5 +126,14 @@ mod tests {
             r#"{"meta":{}}"#
         );
         assert!(Members::of("[1]").is_none());
+        let changes = [
+            ("a", None),
+            ("z", Some("2".into())),
+            ("b", Some("3".into())),
+        ];
+        assert_eq!(
+            members.with(&changes),
+            r#"{"z":2,"meta":{"versionId":"1"},"n":[ 1 ],"b":3}"#
+        );
     }
 }

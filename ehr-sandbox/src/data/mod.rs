@@ -1,6 +1,7 @@
 //! What the sandbox serves.
 
 mod change;
+mod event;
 mod folder;
 mod huge;
 mod members;
@@ -16,13 +17,14 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+pub(crate) use event::Change;
 pub(crate) use huge::Huge;
 pub use resource::Resource;
 pub(crate) use resource::{instant, patient_id};
 pub use select::Level;
 pub(crate) use select::Selection;
-pub(crate) use token::{TypeFilter, matches_token};
-pub(crate) use types::is_resource_type;
+pub(crate) use token::{TOKENS, TypeFilter, matches_token};
+pub(crate) use types::{is_resource_type, resource_types};
 
 /// The resources of an EHR. Cheap to clone: the resources are shared.
 #[derive(Clone, Debug, Default)]
@@ -137,9 +139,66 @@ impl Data {
         self.huge
     }
 
+    pub(crate) fn shared(&self, resource_type: &str, id: &str) -> Option<Arc<Resource>> {
+        self.by_id.get(&key(resource_type, id)).cloned()
+    }
+
+    /// Takes a resource away, which is a deletion at that time.
+    pub(crate) fn remove(&mut self, resource_type: &str, id: &str, at: Timestamp) {
+        let reference = key(resource_type, id);
+        let Some(gone) = self.by_id.remove(&reference) else {
+            return;
+        };
+        if let Some(of_type) = self.resources.get_mut(resource_type) {
+            of_type.retain(|own| own.id() != id);
+        }
+        match resource_type {
+            "Patient" => {
+                let members = self.groups.entry(Self::ALL.to_owned()).or_default();
+                members.retain(|member| member != id);
+            }
+            "Group" => {
+                self.groups.remove(id);
+            }
+            _ => {}
+        }
+        self.deletions.push(Deletion {
+            reference,
+            patient: gone.patient.clone(),
+            at,
+        });
+    }
+
+    /// Adds a resource, or puts it in the place of its earlier version.
+    pub(crate) fn put(&mut self, resource: impl Into<Arc<Resource>>) {
+        let resource = resource.into();
+        let earlier = self.shared(resource.resource_type(), resource.id());
+        self.index(&resource);
+        let of_type = self.of_type_mut(&resource);
+        let place = earlier.and_then(|earlier| {
+            let is_it = |own: &Arc<Resource>| Arc::ptr_eq(own, &earlier);
+            of_type.iter().position(is_it)
+        });
+        match place {
+            Some(place) => of_type[place] = resource,
+            None => of_type.push(resource),
+        }
+    }
+
     /// Adds a resource, or another version of one that is there already.
     fn push(&mut self, resource: Resource) {
         let resource = Arc::new(resource);
+        self.index(&resource);
+        self.of_type_mut(&resource).push(resource);
+    }
+
+    fn of_type_mut(&mut self, resource: &Resource) -> &mut Vec<Arc<Resource>> {
+        let name = resource.resource_type().to_owned();
+        self.resources.entry(name).or_default()
+    }
+
+    /// Makes it be found by its id, and notes who is in which group.
+    fn index(&mut self, resource: &Arc<Resource>) {
         match resource.resource_type() {
             "Patient" => {
                 let all = self.groups.entry(Self::ALL.to_owned()).or_default();
@@ -157,15 +216,8 @@ impl Data {
             }
             _ => {}
         }
-        self.by_id.insert(
-            key(resource.resource_type(), resource.id()),
-            Arc::clone(&resource),
-        );
-        let of_type = self
-            .resources
-            .entry(resource.resource_type().to_owned())
-            .or_default();
-        of_type.push(resource);
+        let reference = key(resource.resource_type(), resource.id());
+        self.by_id.insert(reference, Arc::clone(resource));
     }
 }
 

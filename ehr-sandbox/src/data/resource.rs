@@ -59,14 +59,54 @@ impl Resource {
     pub(crate) fn revised(&self, at: Timestamp, round: u64) -> Self {
         self.edited(|members| {
             members.with_meta(|meta| {
-                let version = meta.get("versionId").and_then(Value::as_str);
-                let version = version.and_then(|v| v.parse::<u64>().ok()).unwrap_or(1);
-                meta.insert("versionId".into(), (version + 1).to_string().into());
-                meta.insert("lastUpdated".into(), instant(at).into());
+                count_up(meta, at);
                 let tag = json!({"system": "urn:ehr-sandbox:change", "code": round.to_string()});
                 push_tag(meta, tag);
             })
         })
+    }
+
+    /// What a client sent, as it is kept: with this id and version. `None` for
+    /// what is no resource.
+    pub(crate) fn received(body: &str, id: &str, version: &str, at: Timestamp) -> Option<Self> {
+        let body = one_line(body);
+        let with_id = Members::of(&body)?.with(&[("id", Some(Value::from(id).to_string()))]);
+        let whole = Members::of(&with_id)?.with_meta(|meta| {
+            meta.insert("versionId".into(), version.into());
+            meta.insert("lastUpdated".into(), instant(at).into());
+        });
+        Self::parse(whole).ok()
+    }
+
+    /// Its text without what a server writes into it.
+    pub(crate) fn content(&self) -> String {
+        let bare = |members: Members<'_>| {
+            members.with_meta(|meta| {
+                meta.remove("versionId");
+                meta.remove("lastUpdated");
+            })
+        };
+        Members::of(&self.json).map_or_else(|| self.json.clone(), bare)
+    }
+
+    /// Its next version, changed at `at`: with other members, where `None`
+    /// takes one away.
+    pub(crate) fn amended(
+        &self,
+        members: &[(&'static str, Option<String>)],
+        at: Timestamp,
+    ) -> Self {
+        self.edited(|own| own.with(members))
+            .edited(|own| own.with_meta(|meta| count_up(meta, at)))
+    }
+
+    /// Its next version, changed at `at`: what referred to one resource refers
+    /// to another.
+    pub(crate) fn moved(&self, from: &str, to: &str, at: Timestamp) -> Self {
+        let [from, to] = [from, to].map(|reference| Value::from(reference).to_string());
+        let json = self.json.replace(&from, &to);
+        let moved = Self::parse(json).unwrap_or_else(|_| self.clone());
+        moved.edited(|own| own.with_meta(|meta| count_up(meta, at)))
     }
 
     /// A copy under another id, created at `at`.
@@ -135,6 +175,20 @@ pub(crate) fn patient_id(reference: &str) -> Option<&str> {
     (before.is_empty() || before.ends_with('/')).then_some(id)
 }
 
+/// JSON without white space between its tokens, which may be line feeds.
+fn one_line(json: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        let kept = inside || !c.is_ascii_whitespace();
+        if *c == '"' && !escaped {
+            inside = !inside;
+        }
+        escaped = inside && *c == '\\' && !escaped;
+        kept
+    };
+    json.chars().filter(keep).collect()
+}
+
 fn patient_of(resource_type: &str, id: &str, value: &Value) -> Option<String> {
     if resource_type == "Patient" {
         return Some(id.to_owned());
@@ -145,6 +199,14 @@ fn patient_of(resource_type: &str, id: &str, value: &Value) -> Option<String> {
             let reference = value.get(name)?.get("reference")?.as_str()?;
             patient_id(reference).map(str::to_owned)
         })
+}
+
+/// The next version of a resource.
+fn count_up(meta: &mut serde_json::Map<String, Value>, at: Timestamp) {
+    let version = meta.get("versionId").and_then(Value::as_str);
+    let version = version.and_then(|v| v.parse::<u64>().ok()).unwrap_or(1);
+    meta.insert("versionId".into(), (version + 1).to_string().into());
+    meta.insert("lastUpdated".into(), instant(at).into());
 }
 
 fn push_tag(meta: &mut serde_json::Map<String, Value>, tag: Value) {

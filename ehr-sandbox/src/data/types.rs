@@ -1,7 +1,11 @@
 /// Whether R4 has such a resource type
 /// (<https://hl7.org/fhir/R4/resourcelist.html>).
 pub(crate) fn is_resource_type(name: &str) -> bool {
-    TYPES.split_ascii_whitespace().any(|known| known == name)
+    resource_types().any(|known| known == name)
+}
+
+pub(crate) fn resource_types() -> impl Iterator<Item = &'static str> {
+    TYPES.split_ascii_whitespace()
 }
 
 const TYPES: &str = "\

@@ -1,7 +1,9 @@
 mod export;
+mod write;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use fhir_http::Clock;
 use http::header::WWW_AUTHENTICATE;
@@ -11,10 +13,14 @@ use crate::auth::{Authority, Grant, Refusal, Scopes};
 use crate::data::Data;
 use crate::export::{ExportSettings, Job};
 use crate::fault::{Active, FaultPlan, Faults, Surroundings};
-use crate::fhir::{Search, capability_statement, parameters, read, smart_configuration};
+use crate::fhir::{
+    Search, SearchSettings, capability_statement, parameters, read, smart_configuration,
+};
 use crate::log::Recorded;
 use crate::reply::{Reply, fhir, json, outcome};
 use crate::route::Route;
+use crate::store::{Store, WriteSettings};
+use write::gone;
 
 /// Where the sandbox is: the origin for all, and another one.
 #[derive(Clone, Debug)]
@@ -36,6 +42,9 @@ pub(crate) struct Ehr {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authority: Authority,
     pub(crate) export: ExportSettings,
+    pub(crate) search: SearchSettings,
+    /// `None` where nothing can be written.
+    pub(crate) writes: Option<WriteSettings>,
     pub(crate) page_size: usize,
     pub(crate) relative_links: bool,
     pub(crate) state: Mutex<State>,
@@ -43,7 +52,9 @@ pub(crate) struct Ehr {
 
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) data: Arc<Data>,
+    pub(crate) store: Store,
+    /// When the recent write requests were, where they are counted.
+    pub(crate) writes: Vec<SystemTime>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) log: Vec<Recorded>,
@@ -71,7 +82,7 @@ impl Ehr {
     }
 
     pub(crate) fn data(&self) -> Arc<Data> {
-        Arc::clone(&self.state().data)
+        Arc::clone(&self.state().store.data)
     }
 
     pub(crate) fn set_faults(&self, plan: FaultPlan) {
@@ -81,6 +92,10 @@ impl Ehr {
     /// Answers a request that came to one of the origins.
     pub(crate) fn handle(&self, side: Side, request: &Request<Vec<u8>>) -> Reply {
         let route = Route::of(request.method(), request.uri().path());
+        let route = match self.writes {
+            Some(_) => route,
+            None => route.reading(),
+        };
         let faults = Arc::clone(&self.state().faults);
         let spot = route.spot();
         // What was redirected must not be redirected for ever.
@@ -137,7 +152,10 @@ impl Ehr {
                 } else {
                     self.token_url()
                 };
-                return json(StatusCode::OK, &smart_configuration(&token));
+                return json(
+                    StatusCode::OK,
+                    &smart_configuration(&token, self.writes.is_some()),
+                );
             }
             Route::Token => {
                 return self
@@ -145,7 +163,9 @@ impl Ehr {
                     .token(visit.request, &self.token_url(), self.clock.now());
             }
             Route::Metadata => {
-                return fhir(capability_statement(&self.data(), &self.base()).to_string());
+                let (data, writes) = (self.data(), self.writes.as_ref());
+                let statement = capability_statement(&data, &self.base(), &self.search, writes);
+                return fhir(statement.to_string());
             }
             Route::Unknown => {
                 return outcome(StatusCode::NOT_FOUND, "not-found", "there is nothing here");
@@ -170,8 +190,18 @@ impl Ehr {
                 resource_type,
             } => self.file(visit, job, *number, resource_type, &grant),
             Route::Read(resource_type, id) if grant.scopes.may_read(resource_type) => {
+                if self.state().store.is_deleted(resource_type, id) {
+                    return gone();
+                }
                 read(&self.data(), resource_type, id)
             }
+            Route::History(resource_type, id, version) if grant.scopes.may_read(resource_type) => {
+                self.history(resource_type, id, version.as_deref())
+            }
+            Route::Write(target) => match &self.writes {
+                Some(settings) => self.write(visit, settings, target, &grant),
+                None => forbidden(),
+            },
             Route::Search(resource_type) if grant.scopes.may_search(resource_type) => {
                 self.search(visit, resource_type)
             }
@@ -222,6 +252,7 @@ impl Ehr {
             base: &self.base(),
             resource_type,
             parameters: &parameters(visit.request),
+            settings: &self.search,
             page_size: self.page_size,
             relative_links: self.relative_links || visit.relative_urls(),
             strict: prefer.is_some_and(|value| value == "handling=strict"),

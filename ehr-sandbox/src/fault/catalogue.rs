@@ -81,6 +81,18 @@ const CATALOGUE: &[(&str, &[&str])] = &[
     ("search-relative", &["search:every:relative-urls"]),
     ("search-redirect", &["search:1:redirect"]),
     ("search-cut", &["search:1:cut=100"]),
+    ("write-503", &["write:1:status=503,retry-after=1"]),
+    (
+        "write-429",
+        &["write:first-2:status=429,body=outcome/throttled,retry-after=1"],
+    ),
+    ("write-401", &["write:1:expire-token"]),
+    ("write-dropped", &["write:1:drop"]),
+    ("write-cut", &["write:1:cut=20"]),
+    ("write-slow", &["write:1:delay=20"]),
+    ("write-done-dropped", &["write:1:after=drop"]),
+    ("write-done-504", &["write:1:after=status=504,body=html"]),
+    ("write-done-slow", &["write:1:after=delay=20"]),
 ];
 
 impl FaultPlan {

@@ -54,19 +54,36 @@ impl Active {
     pub(crate) fn apply(&self, around: &Surroundings<'_>, route: impl FnOnce() -> Reply) -> Reply {
         for (what, _) in &self.0 {
             match what {
-                What::Delay(milliseconds) => {
-                    around.clock.sleep(Duration::from_millis(*milliseconds));
-                }
+                What::Delay(milliseconds) => sleep(around, *milliseconds),
                 What::ExpireToken => around.authority.revoke(),
                 _ => {}
             }
         }
-        let instead = self.find(|what| instead(what, around));
-        let reply = instead.unwrap_or_else(route);
+        let before = self.find(|what| instead(what, around));
+        let reply = before.unwrap_or_else(|| {
+            let reply = route();
+            let after = self.find(|what| match what {
+                What::After(what) => late(what, around),
+                _ => None,
+            });
+            after.unwrap_or(reply)
+        });
         self.0
             .iter()
             .fold(reply, |reply, (what, _)| spoil(reply, what))
     }
+}
+
+/// A fault that comes when the request was carried out.
+fn late(what: &What, around: &Surroundings<'_>) -> Option<Reply> {
+    if let What::Delay(milliseconds) = what {
+        sleep(around, *milliseconds);
+    }
+    instead(what, around)
+}
+
+fn sleep(around: &Surroundings<'_>, milliseconds: u64) {
+    around.clock.sleep(Duration::from_millis(milliseconds));
 }
 
 /// Faults that leave nothing of the answer.

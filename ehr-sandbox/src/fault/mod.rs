@@ -40,12 +40,14 @@ pub enum Where {
     File(Files),
     /// `DELETE` of an export.
     Delete,
-    /// Reads of a resource.
+    /// Reads of a resource, of a version, of a history.
     Read,
     /// Searches and their further pages.
     Search,
     /// The CapabilityStatement.
     Metadata,
+    /// Everything that is written: creates, updates, deletions, Bundles.
+    Write,
 }
 
 /// Which files a [`Fault`] is about.
@@ -137,6 +139,9 @@ pub enum What {
     DuplicateUrl,
     /// The manifest lists a file with OperationOutcomes of severity `error`.
     OutcomeErrors,
+    /// One of status, delay, drop, html, transient, though only once the
+    /// request was carried out.
+    After(Box<Self>),
 }
 
 /// The body that comes with a status.
@@ -209,9 +214,20 @@ impl What {
             ),
             Self::Expired(_) => matches!(at, Where::File(_) | Where::Status),
             Self::Stuck => matches!(at, Where::Status),
+            Self::After(what) => {
+                let carries_out = matches!(at, Where::Write | Where::KickOff | Where::Delete);
+                carries_out && what.can_be_late()
+            }
             Self::ExpireToken => !matches!(at, Where::Discovery | Where::Token | Where::Metadata),
             _ => true,
         }
+    }
+
+    const fn can_be_late(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. } | Self::Delay(_) | Self::Drop | Self::Html | Self::Transient
+        )
     }
 }
 

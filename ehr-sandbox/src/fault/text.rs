@@ -45,6 +45,7 @@ impl fmt::Display for Where {
             Self::Read => "read",
             Self::Search => "search",
             Self::Metadata => "metadata",
+            Self::Write => "write",
         })
     }
 }
@@ -92,6 +93,7 @@ impl fmt::Display for What {
             Self::RetryAfter(text) => write!(f, "retry-after={text}"),
             Self::GzipCut(after) => write!(f, "gzip-cut={after}"),
             Self::Expired(code) => write!(f, "expired={code}"),
+            Self::After(what) => write!(f, "after={what}"),
             plain => f.write_str(name_of(plain)),
         }
     }
@@ -142,10 +144,11 @@ fn place(text: &str) -> Result<Where, String> {
         "read" => Where::Read,
         "search" => Where::Search,
         "metadata" => Where::Metadata,
+        "write" => Where::Write,
         _ => {
             return Err(
                 "its place is none of discovery, token, kick-off, status, manifest, file, \
-                        file/NUMBER, file/TYPE, delete, read, search, metadata"
+                        file/NUMBER, file/TYPE, delete, read, search, metadata, write"
                     .into(),
             );
         }
@@ -187,6 +190,7 @@ fn what_of(text: &str) -> Result<What, String> {
         "count" => What::Count(number(name, argument)?),
         "content-type" => What::ContentType(argument.to_owned()),
         "retry-after" => What::RetryAfter(argument.to_owned()),
+        "after" => What::After(Box::new(what_of(argument)?)),
         "gzip-cut" => What::GzipCut(number(name, argument)?),
         "expired" => match number(name, argument)? {
             code @ (404 | 410) => What::Expired(code),

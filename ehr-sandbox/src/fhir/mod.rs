@@ -2,30 +2,24 @@
 
 mod metadata;
 mod search;
+mod settings;
 
 use http::StatusCode;
-use http::header::{ETAG, HeaderValue};
+use http::header::ETAG;
 
 pub(crate) use metadata::{capability_statement, smart_configuration};
-pub(crate) use search::{Search, parameters};
-use serde_json::{Value, json};
+pub(crate) use search::{Search, matches, parameters};
+use serde_json::json;
+pub use settings::{IdentifierSearch, SearchSettings};
 
-use crate::data::Data;
+use crate::data::{Data, Resource};
 use crate::reply::{Reply, fhir, header, outcome};
+use crate::store::version_of;
 
 /// Answers a read.
 pub(crate) fn read(data: &Data, resource_type: &str, id: &str) -> Reply {
     if let Some(resource) = data.resource(resource_type, id) {
-        let version = serde_json::from_str::<Value>(resource.json()).ok();
-        let version = version
-            .as_ref()
-            .and_then(|v| v.pointer("/meta/versionId")?.as_str());
-        let tag = version.map(|version| header(&format!("W/\"{version}\"")));
-        let mut reply = fhir(resource.json().to_owned());
-        reply
-            .headers_mut()
-            .insert(ETAG, tag.unwrap_or(HeaderValue::from_static("W/\"1\"")));
-        return reply;
+        return show(resource);
     }
     match data.group(id).filter(|_| resource_type == "Group") {
         Some(members) => fhir(group(id, members)),
@@ -35,6 +29,14 @@ pub(crate) fn read(data: &Data, resource_type: &str, id: &str) -> Reply {
             "there is no such resource",
         ),
     }
+}
+
+/// A resource with its version.
+pub(crate) fn show(resource: &Resource) -> Reply {
+    let tag = header(&format!("W/\"{}\"", version_of(resource)));
+    let mut reply = fhir(resource.json().to_owned());
+    reply.headers_mut().insert(ETAG, tag);
+    reply
 }
 
 /// A group that is not among the resources.

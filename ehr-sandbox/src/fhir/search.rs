@@ -5,8 +5,8 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::group;
-use crate::data::{Data, Resource, matches_token, patient_id};
+use super::{IdentifierSearch, SearchSettings, group};
+use crate::data::{Data, Resource, TOKENS, matches_token, patient_id};
 
 /// The most resources on one page.
 const LARGEST_PAGE: usize = 1000;
@@ -16,6 +16,7 @@ pub(crate) struct Search<'a> {
     pub(crate) base: &'a str,
     pub(crate) resource_type: &'a str,
     pub(crate) parameters: &'a [(String, String)],
+    pub(crate) settings: &'a SearchSettings,
     pub(crate) page_size: usize,
     pub(crate) relative_links: bool,
     /// `Prefer: handling=strict`.
@@ -45,9 +46,48 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
 }
 
+/// Ids of what a condition matches, which has to be a search that this server
+/// knows.
+pub(crate) fn matches(
+    data: &Data,
+    resource_type: &str,
+    query: &str,
+) -> Result<Vec<String>, String> {
+    const SHAPE: [&str; 4] = ["_count", "_offset", "_format", "_pretty"];
+    let parameters = pairs(query.as_bytes());
+    if parameters
+        .iter()
+        .all(|(name, _)| SHAPE.contains(&name.as_str()))
+    {
+        return Err("the condition selects nothing".into());
+    }
+    let search = Search {
+        base: "",
+        resource_type,
+        parameters: &parameters,
+        settings: &SearchSettings::default(),
+        page_size: 1,
+        relative_links: false,
+        strict: true,
+    };
+    let (found, _) = search.find(data)?;
+    Ok(found.into_iter().map(|found| found.id).collect())
+}
+
+#[derive(Clone, Copy)]
+struct Page {
+    size: usize,
+    offset: usize,
+}
+
 impl Search<'_> {
     /// The Bundle, or what is wrong with the search.
     pub(crate) fn run(&self, data: &Data) -> Result<String, String> {
+        let (found, page) = self.find(data)?;
+        Ok(self.bundle(&found, page))
+    }
+
+    fn find(&self, data: &Data) -> Result<(Vec<Found>, Page), String> {
         let mut found: Vec<Found> = data
             .of_type(self.resource_type)
             .iter()
@@ -56,12 +96,21 @@ impl Search<'_> {
         if self.resource_type == "Group" {
             found.extend(self.groups(data));
         }
-        let (mut size, mut offset) = (self.page_size, 0);
+        let mut page = Page {
+            size: self.page_size,
+            offset: 0,
+        };
         for (name, value) in self.parameters {
             match name.as_str() {
-                "_count" => size = number(name, value)?.clamp(1, LARGEST_PAGE),
-                "_offset" => offset = number(name, value)?,
-                "_format" | "_pretty" => {}
+                _ if !self.knows(name) && !self.strict => {}
+                _ if !self.knows(name) => {
+                    return Err(format!("`{name}` is no search parameter here"));
+                }
+                "_count" => page.size = number(name, value)?.clamp(1, LARGEST_PAGE),
+                "_offset" => page.offset = number(name, value)?,
+                "_id" if value.contains(',') && !self.settings.id_lists => {
+                    return Err("`_id` may have one value only".into());
+                }
                 "_id" => found.retain(|f| value.split(',').any(|id| id == f.id)),
                 "patient" | "subject" => {
                     let wanted = patient_id(value).unwrap_or(value);
@@ -71,20 +120,32 @@ impl Search<'_> {
                     let range = Range::parse(value)?;
                     found.retain(|f| f.last_updated.is_some_and(|at| range.holds(at)));
                 }
-                "identifier" | "status" | "category" | "code" | "gender" | "intent" => {
-                    found.retain(|f| {
-                        let value_of = serde_json::from_str::<Value>(&f.json);
-                        value_of.is_ok_and(|json| matches_token(&json, name, value))
-                    });
-                }
-                _ if self.strict => return Err(format!("`{name}` is no search parameter here")),
+                "identifier" => self.identify(&mut found, value),
+                token if TOKENS.contains(&token) => found.retain(|f| f.has(name, value)),
                 _ => {}
             }
         }
-        Ok(self.bundle(&found, offset, size))
+        Ok((found, page))
     }
 
-    fn bundle(&self, found: &[Found], offset: usize, size: usize) -> String {
+    fn knows(&self, name: &str) -> bool {
+        match name {
+            "_lastUpdated" => self.settings.last_updated,
+            "identifier" => self.settings.identifier != IdentifierSearch::Everybody,
+            "_count" | "_offset" | "_format" | "_pretty" | "_id" | "patient" | "subject" => true,
+            _ => TOKENS.contains(&name),
+        }
+    }
+
+    fn identify(&self, found: &mut Vec<Found>, value: &str) {
+        let mut one_more = self.settings.identifier == IdentifierSearch::Twice;
+        found.retain(|f| match f.has("identifier", value) {
+            true => self.settings.identifier != IdentifierSearch::Nobody,
+            false => std::mem::take(&mut one_more),
+        });
+    }
+
+    fn bundle(&self, found: &[Found], Page { size, offset }: Page) -> String {
         let page: Vec<_> = found.iter().skip(offset).take(size).collect();
         let mut links = vec![("self", self.link(offset))];
         if offset + page.len() < found.len() {
@@ -120,7 +181,8 @@ impl Search<'_> {
 
     fn link(&self, offset: usize) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.parameters.iter().filter(|(name, _)| name != "_offset"));
+        let used = self.parameters.iter().filter(|(name, _)| self.knows(name));
+        query.extend_pairs(used.filter(|(name, _)| name != "_offset"));
         if offset > 0 {
             query.append_pair("_offset", &offset.to_string());
         }
@@ -162,6 +224,11 @@ impl Found {
             patient: resource.patient.clone(),
             last_updated: resource.last_updated,
         }
+    }
+
+    fn has(&self, element: &str, token: &str) -> bool {
+        let value = serde_json::from_str::<Value>(&self.json);
+        value.is_ok_and(|json| matches_token(&json, element, token))
     }
 }
 

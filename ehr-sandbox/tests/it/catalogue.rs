@@ -44,6 +44,7 @@ fn tour(scene: &Scene) -> Vec<String> {
             ("GET", "/Patient/p1", &[]),
             ("GET", "/Observation", &[]),
             ("DELETE", &delete, &[]),
+            ("DELETE", "/Basic/none", &[]),
         ] {
             let url = if url.starts_with('/') {
                 scene.sandbox.base() + url

@@ -18,6 +18,9 @@ fn texts_are_faults_and_back() {
         "discovery:1:html",
         "metadata:1:delay=250",
         "status:every:expired=410",
+        "write:1:after=drop",
+        "write:first-2:after=status=504,body=html,retry-after=1",
+        "kick-off:1:after=delay=20",
     ];
     for text in good {
         let fault: Fault = text.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -45,6 +48,10 @@ fn texts_are_faults_and_back() {
         ("file:1:stuck", "can't happen"),
         ("read:1:count=+1", "can't happen"),
         ("discovery:1:expire-token", "can't happen"),
+        ("read:1:after=drop", "can't happen"),
+        ("write:1:after=cut=1", "can't happen"),
+        ("write:1:after=after=drop", "can't happen"),
+        ("write:1:after=explode", "nothing of this name"),
     ];
     for (text, expected) in bad {
         let error = text.parse::<Fault>().expect_err(text).to_string();

@@ -28,9 +28,12 @@ impl Scene {
         let mut settings = ExportSettings::default();
         settings.polls = 0;
         settings.resources_per_file = 25;
-        let builder = Sandbox::builder().clock(clock.clone()).export(settings);
+        let builder = Sandbox::builder()
+            .clock(clock.clone())
+            .export(settings)
+            .writable();
         let sandbox = builder.in_process().expect("a sandbox");
-        let bearer = format!("Bearer {}", sandbox.issue_token("a", "system/*.rs"));
+        let bearer = format!("Bearer {}", sandbox.issue_token("a", "system/*.cruds"));
         let authorized = [ASYNC, ("authorization", &*bearer)];
         let kick_off = send(&sandbox, "GET", "/$export", &authorized, "");
         let status_url = kick_off.header("content-location").to_owned();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ehr_sandbox::{FaultPlan, RegisteredClient, Sandbox, Where};
+use ehr_sandbox::{Data, FaultPlan, RegisteredClient, Sandbox, Where};
 use fhir_http::{UreqClient, UreqConfig};
 use http::StatusCode;
 
@@ -59,6 +59,34 @@ fn it_answers_on_loopback() {
     let config = UreqConfig::default().connect_timeout(Duration::from_secs(2));
     let transport = UreqClient::new(&config).expect("a transport");
     assert!(try_send(&transport, "GET", &format!("{base}/metadata"), &headers, "").is_err());
+}
+
+#[test]
+fn writes_arrive_even_where_the_answer_does_not() {
+    let builder = Sandbox::builder().open().data(Data::default()).writable();
+    let sandbox = builder.start().expect("a sandbox");
+    let transport = UreqClient::new(&UreqConfig::default()).expect("a transport");
+    let json = [("content-type", "application/fhir+json")];
+    let url = format!("{}/Basic/a", sandbox.base());
+    // Longer than a server takes by default.
+    let text = "x".repeat(2 * 1024 * 1024);
+    let body = format!(r#"{{"resourceType":"Basic","id":"a","x":"{text}"}}"#);
+    let created = try_send(&transport, "PUT", &url, &json, &body).expect("an answer");
+    assert_eq!(created.status, StatusCode::CREATED);
+
+    let body = r#"{"resourceType":"Basic","id":"a"}"#;
+    for (fault, version) in [("after=drop", "2"), ("drop", "2"), ("cut=5", "3")] {
+        let plan = FaultPlan::of([format!("write:1:{fault}")]).expect("a plan");
+        sandbox.set_faults(plan);
+        let answer = try_send(&transport, "PUT", &url, &json, body);
+        assert!(
+            answer.map_or(true, |answer| answer.broken.is_some()),
+            "{fault}"
+        );
+        let now = try_send(&transport, "GET", &url, &[], "").expect("an answer");
+        assert_eq!(now.json()["meta"]["versionId"], version, "{fault}");
+    }
+    assert_eq!(sandbox.count(&Where::Write), 4);
 }
 
 #[test]
