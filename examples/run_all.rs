@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ehr_sandbox::{Data, ExportSettings, RegisteredClient, Sandbox, Where};
 use fhir_http::{Client, Clock as _, SystemClock, UreqClient, UreqConfig};
-use smart_auth::SigningKey;
+use smart_auth::{Algorithm, PrivateKey};
 use tempfile::TempDir;
 
 /// Examples that need nothing, with parts of what they print.
@@ -66,6 +66,7 @@ const NETWORK: &[&str] = &[
     "backend_services",
     "bulk_to_ndjson",
     "bulk_to_sqlite",
+    "jwks_axum",
     "serve",
 ];
 
@@ -111,10 +112,11 @@ struct Site {
 impl Site {
     fn new(gzip: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let pkcs8 = SigningKey::generate_es384().expect("a key");
-        std::fs::write(folder.path().join("client.pem"), pkcs8.to_pem().expose()).expect("a file");
-        let key = SigningKey::from_pkcs8(pkcs8.expose_der()).expect("a key");
-        let jwks = serde_json::json!({ "keys": [key.public_jwk()] }).to_string();
+        let private = PrivateKey::generate_p384().expect("a key");
+        std::fs::write(folder.path().join("client.pem"), private.to_pem().expose())
+            .expect("a file");
+        let public = private.public_jwk(Algorithm::Es384).expect("P-384");
+        let jwks = serde_json::json!({ "keys": [public] }).to_string();
         let mut export = ExportSettings::default();
         export.retry_after = None;
         export.gzip = gzip;
@@ -241,8 +243,19 @@ fn exports_keep_a_store_up_to_date() {
 }
 
 #[test]
-fn a_server_answers_until_it_is_stopped() {
-    let mut server = command("serve")
+fn servers_answer_until_they_are_stopped() {
+    serves("serve", |status, body| {
+        assert_eq!((status, body), (200, "hello\n"));
+    });
+    serves("jwks_axum", |status, body| {
+        assert_eq!(status, 200);
+        assert!(body.starts_with("{\"keys\":[{\"kty\":\"EC\""), "{body}");
+    });
+}
+
+#[track_caller]
+fn serves(example: &str, check: impl Fn(u16, &str)) {
+    let mut server = command(example)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -256,9 +269,11 @@ fn a_server_answers_until_it_is_stopped() {
     let get = |url: &str| {
         let request = http::Request::get(url).body(Vec::new()).expect("a URL");
         let response = client.fetch(request, 1000).expect("an answer");
-        (response.status().as_u16(), response.into_body())
+        let body = String::from_utf8(response.body().clone()).expect("UTF-8");
+        (response.status().as_u16(), body)
     };
-    assert_eq!(get(url.trim()), (200, b"hello\n".to_vec()));
+    let (status, body) = get(url.trim());
+    check(status, &body);
     assert_eq!(get(&format!("{}/again", url.trim())).0, 404);
 
     drop(server.stdin.take());

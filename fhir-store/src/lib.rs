@@ -17,7 +17,7 @@ pub use resource::{
 };
 pub use run::{Counts, NewRun, QuarantineRecord, Refused, RunRecord, RunState, RunStore};
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{DeadLetter, SqliteStore};
 
 /// A store that keeps resources and the runs that wrote them.
 ///

@@ -85,6 +85,41 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The tenant named, or the only one, whose keys are wanted.
+    pub(crate) fn key_tenant(&self, name: Option<&str>) -> Result<(&str, &Tenant), Failure> {
+        let tenants = &self.config()?.tenants;
+        let found = match name {
+            Some(name) => tenants.get_key_value(name),
+            None => tenants.iter().next().filter(|_| tenants.len() == 1),
+        };
+        let known = || {
+            tenants
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        found
+            .map(|(name, tenant)| (name.as_str(), tenant))
+            .ok_or_else(|| {
+                let (message, hint) = match name {
+                    Some(name) => (
+                        format!("the configuration has no tenant {name}"),
+                        format!("there are: {}", known()),
+                    ),
+                    None if tenants.is_empty() => (
+                        "no tenant is configured, and key rings are theirs".to_owned(),
+                        "ingest init writes a configuration that has one".to_owned(),
+                    ),
+                    None => (
+                        "the configuration has several tenants".to_owned(),
+                        format!("choose one with --tenant: {}", known()),
+                    ),
+                };
+                Failure::new(Exit::Configuration, message).hint(hint)
+            })
+    }
+
     /// A connection, ready for use.
     pub(crate) fn connection(&self, name: &str) -> Result<ConnectionSettings, Failure> {
         Ok(self.config()?.connection(name).map_err(Error::from)?)
@@ -131,8 +166,18 @@ pub(crate) fn surroundings() -> Result<Surroundings, Failure> {
 }
 
 /// Looks an environment variable up.
-fn env(name: &str) -> Option<String> {
+pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Who changes a key ring, in its audit log: the user, as the system's variables
+/// have it.
+pub(crate) fn actor() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .filter_map(env)
+        .find(|user| !user.is_empty());
+    user.unwrap_or_else(holder)
 }
 
 /// Who we are, in the messages of other processes.

@@ -6,9 +6,10 @@ use tracing::Level;
 
 use crate::args::{Global, LogFormat};
 
-/// Starts logging, for the whole process.
-pub(crate) fn start(global: &Global) {
-    let level = match (global.quiet, global.verbose) {
+/// Starts logging, for the whole process. Of a server the log is what it has to
+/// say, so more of it is shown.
+pub(crate) fn start(global: &Global, is_server: bool) {
+    let level = match (global.quiet, global.verbose + u8::from(is_server)) {
         (true, _) => Level::ERROR,
         (false, 0) => Level::WARN,
         (false, 1) => Level::INFO,

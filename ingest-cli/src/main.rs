@@ -22,14 +22,18 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
-    log::start(&args.global);
+    log::start(&args.global, args.command.is_server());
     let context = Context::new(&args.global);
     let result = match &args.command {
         Command::Demo(demo) => commands::demo::run(&context, demo),
         Command::Init(init) => commands::init::run(&context, init),
         Command::Test(test) => commands::test::run(&context, test),
         Command::Bulk(bulk) => commands::bulk::run(&context, bulk),
+        Command::Fetch(fetch) => commands::fetch::run(&context, fetch),
         Command::Status(status) => commands::status::run(&context, status),
+        Command::Adt(adt) => commands::adt::run(&context, adt),
+        Command::Keys(keys) => commands::keys::run(&context, keys),
+        Command::Jwks(jwks) => commands::jwks::run(&context, jwks),
         Command::Sandbox(sandbox) => commands::sandbox::run(&context, sandbox),
         Command::Load(load) => commands::load::run(&context, load),
         Command::Normalize(normalize) => commands::normalize::run(&context, normalize),

@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "adt")]
+pub mod adt;
+#[cfg(feature = "adt")]
+pub mod archive;
 #[cfg(feature = "bulk")]
 pub mod bulk;
 mod clock;
@@ -8,7 +12,11 @@ pub mod config;
 pub mod connect;
 mod error;
 mod export;
+#[cfg(feature = "adt")]
+pub mod fetch;
 pub mod init;
+#[cfg(feature = "bulk")]
+pub mod keys;
 mod load;
 mod matches;
 mod normalize;
@@ -24,7 +32,7 @@ pub mod vendor;
 pub use clock::{millis, run_id};
 pub use error::{Error, ErrorKind, Result, causes};
 pub use export::{Exported, export};
-pub use load::{Load, LoadOptions};
+pub use load::{Load, LoadOptions, MergedPatient, TriggerMessage};
 pub use normalize::{NormalizeOptions, NormalizeSummary, Output, normalize};
 pub use observer::{Event, Observer};
 pub use source::{Input, Source, Supply, inputs};
@@ -33,6 +41,10 @@ pub use summary::{RunSummary, TypeCounts};
 pub use fhir_http::{Clock, Interrupt, SystemClock};
 pub use fhir_normalize::{IdKey, IdMode, Reason, Settings};
 pub use fhir_store as store;
+#[cfg(feature = "adt")]
+pub use hl7v2_adt as hl7;
+#[cfg(feature = "bulk")]
+pub use jwks_publisher as jwks;
 #[cfg(feature = "bulk")]
 pub use smart_auth as auth;
 

@@ -43,6 +43,40 @@ pub struct RunSummary {
     pub by_type: BTreeMap<&'static str, TypeCounts>,
 }
 
+impl RunSummary {
+    /// Of nothing.
+    #[cfg(feature = "adt")]
+    pub(crate) fn empty(run: &str) -> Self {
+        Tally::default().summary(run.to_owned(), RunState::Completed, 0)
+    }
+
+    /// Adds what another run did.
+    #[cfg(feature = "adt")]
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.resources += other.resources;
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.deleted += other.deleted;
+        self.quarantined += other.quarantined;
+        self.remediated += other.remediated;
+        self.provenance += other.provenance;
+        self.unresolved_references += other.unresolved_references;
+        self.refused_files += other.refused_files;
+        self.bytes += other.bytes;
+        for (name, counts) in &other.by_type {
+            let own = self.by_type.entry(name).or_default();
+            own.resources += counts.resources;
+            own.created += counts.created;
+            own.updated += counts.updated;
+            own.unchanged += counts.unchanged;
+            own.deleted += counts.deleted;
+            own.quarantined += counts.quarantined;
+            own.remediated += counts.remediated;
+        }
+    }
+}
+
 /// What a run did with one resource type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TypeCounts {

@@ -52,12 +52,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A private key that can't be used.
-    #[error("the private key can't be used: {problem}")]
-    Key {
-        /// What is wrong with it and what to do.
-        problem: &'static str,
-    },
+    /// A key that can't be used. It says what to do about it.
+    #[error(transparent)]
+    Key(#[from] jose_keys::Error),
     /// The signer gave no key, or no signature.
     #[error("the client assertion could not be signed")]
     Sign {

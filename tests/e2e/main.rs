@@ -1,6 +1,7 @@
 //! The `ingest` command from outside: arguments and files in; exit code,
 //! standard output and the views of the store out.
 
+mod adt;
 mod bulk;
 mod commands;
 mod config;
@@ -8,6 +9,7 @@ mod dirty;
 mod dump;
 mod generate;
 mod history;
+mod keys;
 mod kill;
 mod load;
 mod order;

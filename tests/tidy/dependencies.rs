@@ -15,12 +15,13 @@ const FAMILY: &[(&str, &[&str])] = &[
     ("fhir-json", &[]),
     ("fhir-provenance", &[]),
     ("hl7v2-adt", &[]),
+    ("jose-keys", &[]),
     ("fhir-http", &[]),
     ("http-serve", &[]),
     ("fhir-normalize", &["fhir-json"]),
     ("fhir-store", &["fhir-json", "fhir-provenance", "fhir-http"]),
-    ("jwks-publisher", &["http-serve"]),
-    ("smart-auth", &["fhir-http"]),
+    ("jwks-publisher", &["jose-keys", "http-serve"]),
+    ("smart-auth", &["jose-keys", "fhir-http"]),
     ("fhir-bulk", &["fhir-http"]),
     (
         "ingest-pipeline",
@@ -30,6 +31,7 @@ const FAMILY: &[(&str, &[&str])] = &[
             "fhir-normalize",
             "fhir-store",
             "hl7v2-adt",
+            "jose-keys",
             "fhir-http",
             "http-serve",
             "jwks-publisher",
@@ -37,16 +39,10 @@ const FAMILY: &[(&str, &[&str])] = &[
             "fhir-bulk",
         ],
     ),
-    // The sandbox and the server of keys are for `ingest demo`.
-    (
-        "ingest-cli",
-        &["ingest-pipeline", "ehr-sandbox", "http-serve"],
-    ),
+    // The sandbox is for `ingest demo`.
+    ("ingest-cli", &["ingest-pipeline", "ehr-sandbox"]),
     // It fetches the keys of its clients.
-    (
-        "ehr-sandbox",
-        &["fhir-http", "http-serve", "jwks-publisher"],
-    ),
+    ("ehr-sandbox", &["fhir-http", "http-serve"]),
 ];
 
 /// Third parties that belong to some crates only, dev-dependencies included.

@@ -34,6 +34,11 @@ const ALLOWED_IN_LIBRARIES: &[(&str, &str, &str)] = &[
         "the clock that callers hand in",
     ),
     (
+        "hl7v2-adt/src/listener/clock.rs",
+        "Instant::now",
+        "the clock of the system's socket timeouts, which its deadlines are measured by",
+    ),
+    (
         "http-serve/src/clock.rs",
         "Instant::now",
         "the clock of the runtime, which its deadlines are measured by",

@@ -1,4 +1,5 @@
 mod current;
+mod dead;
 mod filter;
 mod intern;
 mod open;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+pub use self::dead::DeadLetter;
 use self::write::Writer;
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, ResourceStore, Result, Stored,

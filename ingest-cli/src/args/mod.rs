@@ -1,5 +1,8 @@
 //! The command line.
 
+mod adt;
+mod fetch;
+mod keys;
 mod network;
 
 use std::path::PathBuf;
@@ -8,6 +11,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ingest_pipeline::IdMode;
 
+pub(crate) use adt::{Adt, AdtAction, DeadLettersAction, Listen, RawAction};
+pub(crate) use fetch::{Fetch, Who};
+pub(crate) use keys::{Bits, Form, Jwks, JwksAction, Keys, KeysAction, Times};
 pub(crate) use network::{Bulk, Demo, Init, Sandbox, Since, Status, Test};
 
 /// Gets clinical data out of EHRs and into a store.
@@ -66,8 +72,16 @@ pub(crate) enum Command {
     Test(Test),
     /// Export the data of a connection into the store
     Bulk(Bulk),
+    /// Fetch the record of one patient into the store
+    Fetch(Fetch),
     /// How all connections are doing, on one screen
     Status(Status),
+    /// Receive HL7 v2 messages, and fetch the patients they are about
+    Adt(Adt),
+    /// Make, rotate and retire the keys that we sign with
+    Keys(Keys),
+    /// Publish the public halves of our keys
+    Jwks(Jwks),
     /// An EHR on loopback, to try things out with
     Sandbox(Sandbox),
     /// Load files of FHIR R4 resources into the store
@@ -87,6 +101,22 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+impl Command {
+    /// Whether it runs until it is stopped, and answers others meanwhile.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(
+            self,
+            Self::Jwks(Jwks {
+                action: JwksAction::Serve { .. },
+                ..
+            }) | Self::Adt(Adt {
+                action: AdtAction::Listen(_),
+                ..
+            })
+        )
+    }
 }
 
 /// Which store.

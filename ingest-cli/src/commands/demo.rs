@@ -1,5 +1,6 @@
 //! The whole way, with an EHR of our own on loopback.
 
+mod adt;
 mod ehr;
 mod report;
 
@@ -52,9 +53,11 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Fail
         let mut progress = Progress::new(context.global, &clock);
         report.exported(bulk(&job, &mut progress)?);
         report.changed(ehr.change(CHANGED));
+        ehr.retire_key()?;
         report.exported(bulk(&job, &mut progress)?);
         // What nothing happened to is not written again.
         report.exported(bulk(&job, &mut progress)?);
+        report.sent(adt::day(&ehr, &settings, &around, &db)?);
         report.reconcile(&ehr, &mut SqliteStore::open_read_only(&db)?)?;
     }
     let elapsed = clock.now().duration_since(started).unwrap_or_default();

@@ -1,7 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ingest_pipeline::bulk::{SqliteFile, StoreAccess as _};
 use ingest_pipeline::state::State;
+use ingest_pipeline::state::inbox::InboxStatus;
 use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Clock as _, SystemClock, millis};
 use serde::Serialize;
@@ -75,6 +76,52 @@ struct Found {
     last: Option<Run>,
     /// Up to when the store has everything.
     watermark: Option<String>,
+    /// Messages, where some ever came.
+    adt: Option<Adt>,
+}
+
+#[derive(Serialize)]
+struct Adt {
+    received: u64,
+    acknowledged: BTreeMap<&'static str, u64>,
+    accepted: u64,
+    ignored: u64,
+    duplicates: u64,
+    rejected: u64,
+    out_of_order: u64,
+    reused_control_ids: u64,
+    last: Option<String>,
+    /// Fetches that wait or are under way.
+    queued: u64,
+    oldest_queued: Option<String>,
+    dead_letters: u64,
+    /// Messages that wait for the archive.
+    unarchived: u64,
+}
+
+impl From<InboxStatus> for Adt {
+    fn from(status: InboxStatus) -> Self {
+        let counts = status.counts;
+        Self {
+            received: counts.received,
+            acknowledged: BTreeMap::from([
+                ("AA", counts.accepted + counts.ignored + counts.duplicates),
+                ("AE", counts.rejected - counts.outright),
+                ("AR", counts.outright),
+            ]),
+            accepted: counts.accepted,
+            ignored: counts.ignored,
+            duplicates: counts.duplicates,
+            rejected: counts.rejected,
+            out_of_order: counts.out_of_order,
+            reused_control_ids: counts.reused_control_ids,
+            last: counts.last.map(instant),
+            queued: status.queued,
+            oldest_queued: status.oldest.map(instant),
+            dead_letters: status.dead,
+            unarchived: status.unarchived,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -105,6 +152,7 @@ fn look(state: &State, store: &SqliteFile, name: &str) -> Result<Found, Failure>
         last,
         watermark: watermark.map(|watermark| watermark.instant),
         running,
+        adt: state.inbox(name)?.map(Adt::from),
     })
 }
 
@@ -125,6 +173,7 @@ fn text(db: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
             resumable,
             last,
             watermark,
+            ..
         } = &connection.found;
         let now = match (running, resumable) {
             (Some(holder), _) => format!("running in {holder}"),
@@ -143,6 +192,7 @@ fn text(db: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
         ]);
     }
     lines.extend(report::table(&rows));
+    lines.extend(adt(connections));
     for connection in connections {
         if let Some(error) = connection
             .found
@@ -152,6 +202,37 @@ fn text(db: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
         {
             lines.push(format!("{}: {error}", connection.name));
         }
+    }
+    lines
+}
+
+/// What came in over MLLP, a line or two a connection.
+fn adt(connections: &[Connection]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for connection in connections {
+        let Some(adt) = &connection.found.adt else {
+            continue;
+        };
+        let codes: Vec<_> = adt
+            .acknowledged
+            .iter()
+            .map(|(code, count)| format!("{code} {count}"))
+            .collect();
+        let last = adt.last.as_deref().unwrap_or("never");
+        lines.push(format!(
+            "{}: {} messages ({}), the last at {last}",
+            connection.name,
+            adt.received,
+            codes.join(", ")
+        ));
+        let oldest = match &adt.oldest_queued {
+            Some(oldest) => format!(" since {oldest}"),
+            None => String::new(),
+        };
+        lines.push(format!(
+            "{}: {} fetches queued{oldest}, {} dead letters, {} messages not archived yet",
+            connection.name, adt.queued, adt.dead_letters, adt.unarchived
+        ));
     }
     lines
 }

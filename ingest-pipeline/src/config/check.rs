@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{ConfigError, Connection, Http, Level, parse, scope};
+use super::{ConfigError, Connection, Http, Level, adt, parse, scope};
 use crate::vendor::Profile;
 
 /// Headers that hold credentials, or that requests have of their own.
@@ -48,7 +48,8 @@ pub(super) fn connection(connection: &Connection) -> Result<(), ConfigError> {
     identity(connection)?;
     triggers(connection)?;
     http(connection)?;
-    bulk(connection)
+    bulk(connection)?;
+    adt::check(connection)
 }
 
 /// What is wrong with the name of a connection, which becomes part of URNs and
@@ -163,7 +164,7 @@ fn export(connection: &Connection) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn resource_type(key: &str, name: &str) -> Result<(), ConfigError> {
+pub(super) fn resource_type(key: &str, name: &str) -> Result<(), ConfigError> {
     if fhir_normalize::resource_type(name).is_some() {
         return Ok(());
     }
@@ -297,14 +298,7 @@ fn headers(http: &Http) -> Result<(), ConfigError> {
 fn bulk(connection: &Connection) -> Result<(), ConfigError> {
     let bulk = &connection.bulk;
     if let Some(url) = &bulk.base {
-        base("base", url).map_err(|error| match error {
-            ConfigError::Invalid { key, problem, .. } => ConfigError::Invalid {
-                table: vec!["bulk".to_owned()],
-                key,
-                problem,
-            },
-            other => other,
-        })?;
+        base("base", url).map_err(|error| in_table("bulk", error))?;
     }
     if let (Some(min), Some(max)) = (bulk.poll_min, bulk.poll_max)
         && min > max
@@ -357,8 +351,20 @@ fn url(key: &str, url: &str) -> Result<(), ConfigError> {
 }
 
 /// Neither empty nor with spaces or control characters.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// An error of a value in a table of the connection's.
+pub(super) fn in_table(table: &str, error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Invalid { key, problem, .. } => ConfigError::Invalid {
+            table: vec![table.to_owned()],
+            key,
+            problem,
+        },
+        other => other,
+    }
 }
 
 fn fail(key: &str, problem: impl Into<String>) -> Result<(), ConfigError> {
@@ -369,7 +375,7 @@ fn fail(key: &str, problem: impl Into<String>) -> Result<(), ConfigError> {
     })
 }
 
-fn fail_in(table: &str, key: &str, problem: &str) -> Result<(), ConfigError> {
+pub(super) fn fail_in(table: &str, key: &str, problem: &str) -> Result<(), ConfigError> {
     Err(ConfigError::Invalid {
         table: vec![table.to_owned()],
         key: key.to_owned(),

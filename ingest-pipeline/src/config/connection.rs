@@ -5,8 +5,8 @@ use fhir_normalize::IdMode;
 use serde::Deserialize;
 
 use super::{
-    Algorithm, Bulk, ConfigError, ConnectionSettings, Http, Level, ScopeSyntax, Secret, Tenant,
-    check, resolve, time,
+    Adt, Algorithm, Bulk, ConfigError, ConnectionSettings, Http, Level, ScopeSyntax, Secret,
+    Tenant, check, resolve, time,
 };
 
 /// `[connections.NAME]`: an EHR that data is read from.
@@ -95,6 +95,9 @@ pub struct Connection {
     /// Bulk exports.
     #[serde(default)]
     pub bulk: Bulk,
+    /// Patients in ADT messages, and what is fetched of them.
+    #[serde(default)]
+    pub adt: Adt,
 }
 
 /// A private key that signs client assertions.
@@ -168,6 +171,7 @@ impl Connection {
             accept_server_errors: false,
             http: Http::default(),
             bulk: Bulk::default(),
+            adt: Adt::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `ingest.toml`: the file, its checks, and what a connection comes to once
 //! its [vendor profile](crate::vendor) is filled in.
 
+mod adt;
 mod check;
 mod connection;
 mod error;
@@ -20,11 +21,12 @@ use serde::Deserialize;
 
 pub(crate) use parse::by_likeness;
 
+pub use adt::{Adt, AdtSettings};
 pub use connection::{AckMode, Connection, SecretMethod, SigningKey};
 pub use error::ConfigError;
 pub use secret::Secret;
 pub use settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
-pub use tenant::Tenant;
+pub use tenant::{Archive, Encryption, S3, Tenant};
 pub use tuning::{
     Algorithm, Bulk, ClientCertificate, Http, KickOff, Level, ScopeSyntax, Since, TypeList,
 };

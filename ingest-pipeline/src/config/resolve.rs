@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::scope::Scopes;
 use super::settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
-use super::{ConfigError, Connection, Level, Since, Tenant, check};
+use super::{AdtSettings, ConfigError, Connection, Level, Since, Tenant, check};
 use crate::vendor::Profile;
 
 pub(super) fn resolve(
@@ -66,6 +66,7 @@ pub(super) fn resolve(
         accept_server_errors: connection.accept_server_errors,
         http: http(connection, profile),
         bulk,
+        adt: AdtSettings::new(connection, profile),
     })
 }
 
@@ -109,6 +110,7 @@ fn auth(connection: &Connection, tenant: &Tenant, profile: &Profile) -> Result<A
     Ok(Auth::Ring {
         client_id,
         folder,
+        key_file: tenant.key_file.clone(),
         algorithms: algorithms.clone(),
     })
 }

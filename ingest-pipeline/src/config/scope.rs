@@ -23,6 +23,19 @@ impl Scopes {
 
     /// Those for an export of these types.
     pub(super) fn of(&self, types: &[String]) -> Vec<String> {
+        let mut scopes = self.to_read(types);
+        if self.listed.is_none() {
+            for extra in &self.extra {
+                if !scopes.contains(extra) {
+                    scopes.push(extra.clone());
+                }
+            }
+        }
+        scopes
+    }
+
+    /// Those to read resources of these types; of all where there are none.
+    pub(super) fn to_read(&self, types: &[String]) -> Vec<String> {
         if let Some(scopes) = &self.listed {
             return scopes.clone();
         }
@@ -32,16 +45,10 @@ impl Scopes {
         };
         let any = ["*".to_owned()];
         let types = if types.is_empty() { &any } else { types };
-        let mut scopes: Vec<_> = types
+        types
             .iter()
             .map(|name| format!("system/{name}.{access}"))
-            .collect();
-        for extra in &self.extra {
-            if !scopes.contains(extra) {
-                scopes.push(extra.clone());
-            }
-        }
-        scopes
+            .collect()
     }
 }
 

@@ -6,8 +6,8 @@ use fhir_normalize::{IdMode, Settings};
 
 use super::scope::Scopes;
 use super::{
-    AckMode, Algorithm, ClientCertificate, ConfigError, KickOff, Secret, SecretMethod, Since,
-    TypeList,
+    AckMode, AdtSettings, Algorithm, ClientCertificate, ConfigError, KickOff, Secret, SecretMethod,
+    Since, TypeList,
 };
 use crate::vendor::Profile;
 
@@ -70,6 +70,8 @@ pub struct ConnectionSettings {
     pub http: HttpSettings,
     /// Bulk exports.
     pub bulk: BulkSettings,
+    /// Patients in ADT messages, and what is fetched of them.
+    pub adt: AdtSettings,
     pub(super) wanted: Scopes,
 }
 
@@ -95,6 +97,8 @@ pub enum Auth {
         client_id: String,
         /// Folder of the ring.
         folder: PathBuf,
+        /// File with the key that opens it, where there is one.
+        key_file: Option<PathBuf>,
         /// Algorithms that the server takes, the preferred one first.
         algorithms: Vec<Algorithm>,
     },
@@ -194,6 +198,13 @@ impl ConnectionSettings {
     #[must_use]
     pub fn scopes_for(&self, types: &[String]) -> Vec<String> {
         self.wanted.of(types)
+    }
+
+    /// Scopes to ask for in fetches of patients. Those that only exports need
+    /// are not among them.
+    #[must_use]
+    pub fn fetch_scopes(&self) -> Vec<String> {
+        self.wanted.to_read(&self.adt.all_types())
     }
 
     /// How this source's resources are normalized. `env` looks an environment

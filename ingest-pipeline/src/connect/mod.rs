@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use smart_auth::{BackendServices, ScopeSet, SigningKey};
 
 use crate::config::{Algorithm, Auth, ConnectionSettings, HttpSettings, SecretMethod};
-use crate::{Error, Result};
+use crate::{Error, Result, keys};
 use paced::Paced;
 
 /// What a connection needs of the world around it.
@@ -208,10 +208,19 @@ fn authorization(
         Auth::Key { file, kid, alg, .. } => {
             builder.signer(Arc::new(signing_key(file, kid.as_deref(), *alg)?))
         }
-        Auth::Ring { folder, .. } => {
-            return Err(Error::KeyRing {
-                folder: folder.clone(),
-            });
+        Auth::Ring {
+            folder,
+            key_file,
+            algorithms,
+            ..
+        } => {
+            let ring = keys::open(folder, key_file.as_deref(), around.env)?;
+            let algorithms = algorithms.iter().copied().map(signed_by).collect();
+            builder.signer(keys::ActiveKey::new(
+                ring,
+                algorithms,
+                Arc::clone(&around.clock),
+            ))
         }
         Auth::Secret { place, method, .. } => {
             let secret = smart_auth::Secret::new(place.text("client_secret", around.env)?);
@@ -234,24 +243,26 @@ fn scopes(settings: &ConnectionSettings) -> Result<ScopeSet> {
 
 fn signing_key(file: &Path, kid: Option<&str>, alg: Option<Algorithm>) -> Result<SigningKey> {
     let text = zeroize::Zeroizing::new(read_private(file)?);
-    let fail = |source| Error::SigningKey {
+    let fail = |problem| Error::SigningKey {
         path: file.to_owned(),
-        source,
+        source: smart_auth::Error::from(problem),
     };
     let mut key = SigningKey::parse(&text).map_err(fail)?;
     if let Some(algorithm) = alg {
-        key = key
-            .with_algorithm(match algorithm {
-                Algorithm::Rs256 => smart_auth::Algorithm::Rs256,
-                Algorithm::Rs384 => smart_auth::Algorithm::Rs384,
-                Algorithm::Es384 => smart_auth::Algorithm::Es384,
-            })
-            .map_err(fail)?;
+        key = key.with_algorithm(signed_by(algorithm)).map_err(fail)?;
     }
     Ok(match kid {
         Some(kid) => key.with_kid(kid),
         None => key,
     })
+}
+
+const fn signed_by(algorithm: Algorithm) -> smart_auth::Algorithm {
+    match algorithm {
+        Algorithm::Rs256 => smart_auth::Algorithm::Rs256,
+        Algorithm::Rs384 => smart_auth::Algorithm::Rs384,
+        Algorithm::Es384 => smart_auth::Algorithm::Es384,
+    }
 }
 
 /// Reads a private key, and says so where others can read it too.

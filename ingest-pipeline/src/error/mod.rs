@@ -2,6 +2,8 @@
 
 #[cfg(feature = "bulk")]
 mod network;
+#[cfg(feature = "adt")]
+pub(crate) use network::http as http_kind;
 
 use std::path::PathBuf;
 
@@ -100,12 +102,22 @@ pub enum Error {
         /// What is wrong with it.
         source: smart_auth::Error,
     },
-    /// There is no key to sign with.
+    /// A key ring can't be read, changed, published or signed with.
     #[cfg(feature = "bulk")]
-    #[error("the key ring {} can't be used yet", folder.display())]
-    KeyRing {
-        /// Its folder.
-        folder: PathBuf,
+    #[error(transparent)]
+    KeyRing(Box<jwks_publisher::Error>),
+    /// A tenant has no key ring.
+    #[cfg(feature = "bulk")]
+    #[error("the tenant has no key ring: its `keys` is not set")]
+    NoRing,
+    /// A file that opens private keys can be read by others.
+    #[cfg(feature = "bulk")]
+    #[error("the key file {} can be read by others (its mode is {mode:04o})", path.display())]
+    KeyFileMode {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
     },
     /// A configured header can't be sent.
     #[cfg(feature = "bulk")]
@@ -148,6 +160,64 @@ pub enum Error {
     #[cfg(feature = "bulk")]
     #[error("interrupted; the next run goes on where this one stopped")]
     Interrupted,
+    /// A patient can't be fetched.
+    #[cfg(feature = "adt")]
+    #[error(transparent)]
+    Fetch(Box<crate::fetch::FetchError>),
+    /// The folder of the archive of raw messages failed.
+    #[cfg(feature = "adt")]
+    #[error("cannot {action} {} in the archive of messages", path.display())]
+    Archive {
+        /// What was being done: `read` or `write`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The bucket of the archive of raw messages failed.
+    #[cfg(feature = "adt")]
+    #[error("cannot {action} the archive's bucket {bucket}{}", in_brackets(code.as_deref()))]
+    ArchiveBucket {
+        /// What was being done: `read from` or `write to`.
+        action: &'static str,
+        /// Its name.
+        bucket: String,
+        /// The storage's code for the fault, such as `AccessDenied`.
+        code: Option<String>,
+        /// What happened to the request.
+        source: Box<fhir_http::Error>,
+    },
+    /// A message is in the archive, but not as it was put there; or it can't
+    /// be put there.
+    #[cfg(feature = "adt")]
+    #[error("{place} can't be used: {problem}")]
+    ArchivedMessage {
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An archive can't be set up.
+    #[cfg(feature = "adt")]
+    #[error("the archive's {what} can't be used: {problem}")]
+    ArchiveSettings {
+        /// Which of the settings.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A text is no name of an archived message.
+    #[cfg(feature = "adt")]
+    #[error("this is no name of an archived message")]
+    RawKey,
+    /// The inbox can't keep a message.
+    #[cfg(feature = "adt")]
+    #[error("the inbox can't keep a message: {problem}")]
+    Inbox {
+        /// What the state database said, and the system.
+        problem: String,
+    },
     /// The counts of a run don't add up, which is a bug: every record is one
     /// of created, updated, unchanged, deleted and quarantined.
     #[error("the counts of this run don't add up; this is a bug, please report it")]
@@ -199,6 +269,17 @@ impl Error {
             Self::State { .. } | Self::StateVersion { .. } | Self::StateFile { .. } => {
                 ErrorKind::Store
             }
+            #[cfg(feature = "adt")]
+            Self::Archive { .. }
+            | Self::ArchiveBucket { .. }
+            | Self::ArchivedMessage { .. }
+            | Self::Inbox { .. } => ErrorKind::Store,
+            #[cfg(feature = "adt")]
+            Self::Fetch(error) => error.kind(),
+            #[cfg(feature = "adt")]
+            Self::ArchiveSettings { .. } => ErrorKind::Configuration,
+            #[cfg(feature = "adt")]
+            Self::RawKey => ErrorKind::Usage,
             #[cfg(feature = "bulk")]
             other => network::kind(other),
             #[cfg(not(feature = "bulk"))]
@@ -214,6 +295,8 @@ impl Error {
             return Some(hint);
         }
         let hint = match self {
+            #[cfg(feature = "adt")]
+            Self::Fetch(error) => error.hint()?,
             Self::Input { .. } | Self::NoInput { .. } => {
                 "give NDJSON files, Bundles as .json, or folders of them; - is standard input"
             }
@@ -225,10 +308,23 @@ impl Error {
             }
             #[cfg(feature = "sqlite")]
             Self::Running { .. } => "wait for it, or look at it with: ingest status",
+            #[cfg(feature = "adt")]
+            Self::Archive {
+                action: "write", ..
+            } => "is the disk full, or the folder not writable for this user?",
+            #[cfg(feature = "adt")]
+            Self::RawKey => {
+                "names have the form TENANT/YYYY/MM/DD/SENDING-FACILITY/CONTROL-ID-HASH.hl7"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+#[cfg(feature = "adt")]
+fn in_brackets(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
 /// The message of an error, with that of each of its causes after a colon.

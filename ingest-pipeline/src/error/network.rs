@@ -8,6 +8,12 @@ impl From<fhir_http::Error> for Error {
     }
 }
 
+impl From<jwks_publisher::Error> for Error {
+    fn from(error: jwks_publisher::Error) -> Self {
+        Self::KeyRing(Box::new(error))
+    }
+}
+
 impl From<fhir_bulk::Error> for Error {
     fn from(error: fhir_bulk::Error) -> Self {
         Self::Export(Box::new(error))
@@ -17,10 +23,12 @@ impl From<fhir_bulk::Error> for Error {
 /// The kind of a fault of the network, of a server, or of what we show it.
 pub(super) fn kind(error: &Error) -> ErrorKind {
     match error {
-        Error::File { .. } | Error::SigningKey { .. } | Error::KeyRing { .. } => {
-            ErrorKind::Configuration
-        }
-        Error::Header { .. } => ErrorKind::Configuration,
+        Error::File { .. }
+        | Error::SigningKey { .. }
+        | Error::NoRing
+        | Error::KeyFileMode { .. }
+        | Error::Header { .. } => ErrorKind::Configuration,
+        Error::KeyRing(error) => ring(error),
         Error::NoJob { .. } => ErrorKind::Usage,
         Error::LeaseLost { .. } => ErrorKind::Running,
         Error::Interrupted => ErrorKind::Interrupted,
@@ -31,9 +39,27 @@ pub(super) fn kind(error: &Error) -> ErrorKind {
     }
 }
 
+fn ring(error: &jwks_publisher::Error) -> ErrorKind {
+    use jwks_publisher::Error as E;
+    match error {
+        // What was asked for does not fit the state of the ring.
+        E::Occupied { .. }
+        | E::Duplicate { .. }
+        | E::Pending { .. }
+        | E::NoSuchKey { .. }
+        | E::LastKey { .. }
+        | E::Time => ErrorKind::Usage,
+        _ => ErrorKind::Configuration,
+    }
+}
+
 fn auth(error: &smart_auth::Error) -> ErrorKind {
     use smart_auth::Error as E;
     match error {
+        E::Sign { source } => match source.downcast_ref() {
+            Some(error) => ring(error),
+            None => ErrorKind::Authentication,
+        },
         E::Http { source, .. } => match http(source) {
             // A token endpoint that fails is one that gives no token.
             ErrorKind::Server => ErrorKind::Authentication,
@@ -45,7 +71,7 @@ fn auth(error: &smart_auth::Error) -> ErrorKind {
     }
 }
 
-fn http(error: &fhir_http::Error) -> ErrorKind {
+pub(crate) fn http(error: &fhir_http::Error) -> ErrorKind {
     use fhir_http::Error as E;
     match error {
         E::Authorize { source, .. } => match source.downcast_ref::<smart_auth::Error>() {
@@ -88,18 +114,44 @@ pub(super) fn hint(error: &Error) -> Option<String> {
     // The refusal of a token tells the most, wherever it came up.
     if let Some(error) = refusal(error) {
         return error.hint().or_else(|| match error {
+            smart_auth::Error::Sign { source } => source.downcast_ref().and_then(ring_hint),
             smart_auth::Error::Http { source, .. } => http_hint(source).map(str::to_owned),
             _ => None,
         });
     }
     let hint = match error {
-        Error::KeyRing { .. } => {
-            "name a private key in the configuration: signing_key = { file = \"client.pem\" }"
+        Error::KeyRing(error) => return ring_hint(error),
+        Error::NoRing => {
+            "set `keys` of the tenant to a folder, and make a key: ingest keys generate"
+        }
+        Error::KeyFileMode { .. } => {
+            "set its mode to 0600, and change the key if others may have read it"
         }
         Error::NoJob { .. } => "start one with: ingest bulk CONNECTION",
         Error::LeaseLost { .. } => "look at the other run with: ingest status",
         Error::Export(error) => return export_hint(error).map(str::to_owned),
         Error::Http(error) => return http_hint(error).map(str::to_owned),
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn ring_hint(error: &jwks_publisher::Error) -> Option<String> {
+    use jwks_publisher::Error as E;
+    let hint = match error {
+        E::NoActiveKey { .. } => "make one: ingest keys generate",
+        E::Occupied { .. } => "ingest keys rotate",
+        E::LastKey { .. } => {
+            "ingest keys rotate --grace 0 makes a new one and drops the old one at once"
+        }
+        E::NoSecret { .. } => {
+            "set INGEST_KEY_PASSPHRASE, or `key_file` of the tenant to a file of mode 0600 with 64 hexadecimal digits (openssl rand -hex 32)"
+        }
+        E::NoSuchKey { .. } => "ingest keys list shows those there are",
+        E::OtherSecret { .. } => {
+            "a passphrase is taken from INGEST_KEY_PASSPHRASE, a key from the `key_file` of the tenant"
+        }
+        E::Plain { .. } => "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy",
         _ => return None,
     };
     Some(hint.to_owned())

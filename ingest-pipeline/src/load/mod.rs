@@ -2,6 +2,10 @@
 
 mod aside;
 mod batch;
+mod cause;
+mod ids;
+mod link;
+mod merge;
 mod pump;
 mod settle;
 mod spool;
@@ -20,10 +24,17 @@ use crate::{Clock, Error, Event, Interrupt, Observer, Result, RunSummary};
 use worker::Aliases;
 use writer::Writer;
 
+pub(crate) use cause::Cause;
+pub use cause::{MergedPatient, TriggerMessage};
+#[cfg(feature = "adt")]
+pub(crate) use ids::StoreIds;
+#[cfg(feature = "adt")]
+pub(crate) use link::{replaced_by, with_link};
+
 /// How a load is done.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// What the run is called in the store's list: `load`, `bulk`.
+    /// What the run is called in the store's list: `load`, `bulk`, `fetch`.
     pub kind: &'static str,
     /// When the run began, where that was before the load.
     pub started: Option<SystemTime>,
@@ -164,6 +175,9 @@ fn transfer(source: &mut dyn Source, writer: &mut Writer<'_>) -> Result<()> {
     // versions whose references are right.
     writer.repoint(&aliases)?;
     writer.settle(&aliases)?;
+    if !writer.interrupt.is_interrupted() {
+        writer.mark_merged(&aliases)?;
+    }
     if writer.tally.balances() {
         Ok(())
     } else {

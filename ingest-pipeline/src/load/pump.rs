@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::LoadOptions;
 use super::batch::Batch;
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
+use super::{Cause, LoadOptions};
 use crate::source::{self, Chunk, Chunks, FileRefused, Source, Supply};
 use crate::{Event, Interrupt, Result};
 
@@ -72,10 +72,9 @@ pub(super) fn pump(
 
 fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Pool) -> Result<()> {
     match message {
-        Done::File(name) => {
+        Done::File(name, cause) => {
             writer.observer.event(&Event::File { name: &name });
-            writer.file = name;
-            writer.line = 0;
+            writer.begin(name, cause);
         }
         Done::Refused(FileRefused(reason)) => {
             writer.tally.refused_files += 1;
@@ -109,7 +108,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// From the reader to a worker.
 enum Job {
-    File(String),
+    File(String, Option<Arc<Cause>>),
     Refused(FileRefused),
     Chunk(Chunk),
     /// Lets go of it when everything before is done.
@@ -118,7 +117,7 @@ enum Job {
 
 /// From a worker to the writer.
 enum Done {
-    File(String),
+    File(String, Option<Arc<Cause>>),
     Refused(FileRefused),
     Batch(Box<Batch>),
     Waited,
@@ -147,7 +146,7 @@ impl Reader<'_> {
             let input = match supply {
                 Supply::File(input) => input,
                 Supply::Missing { name, reason } => {
-                    if send(Job::File(name)) && send(Job::Refused(FileRefused(reason))) {
+                    if send(Job::File(name, None)) && send(Job::Refused(FileRefused(reason))) {
                         continue;
                     }
                     return;
@@ -161,7 +160,7 @@ impl Reader<'_> {
                     return;
                 }
             }
-            if !send(Job::File(input.name())) {
+            if !send(Job::File(input.name(), input.cause.clone())) {
                 return;
             }
             let spool = &self.options.spool;
@@ -214,7 +213,7 @@ fn deal<R: Read>(chunks: &mut Chunks<R>, pool: &Pool, send: &mut impl FnMut(Job)
 fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSender<Done>) {
     while let Ok(job) = jobs.recv() {
         let message = match job {
-            Job::File(name) => Done::File(name),
+            Job::File(name, cause) => Done::File(name, cause),
             Job::Refused(refused) => Done::Refused(refused),
             Job::Chunk(chunk) => {
                 let mut batch = pool.take();

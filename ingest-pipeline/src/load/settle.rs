@@ -3,6 +3,7 @@
 use fhir_normalize::{Conditional, IdMode, Normalizer, Reason, Rejected};
 use fhir_store::{Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Remediation, Stored};
 
+use super::cause::Message;
 use super::spool::Waiting;
 use super::worker::Aliases;
 use super::writer::{CONFLICT, Writer, context};
@@ -115,7 +116,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn put_one(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
+    pub(crate) fn put_one(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
         let context = context(self.options, self.clock, &self.ids);
         let mut outcomes = Vec::new();
         self.store.put(&context, &[put], &mut outcomes)?;
@@ -208,6 +209,10 @@ impl Writer<'_> {
         normalizer: &mut Normalizer,
         matches: &Matches,
     ) -> Result<Option<Rejected>> {
+        if is_last && self.would_unmark(record, body, normalizer)? {
+            self.tally.resource(record.resource_type).unchanged += 1;
+            return Ok(None);
+        }
         let find = |conditional: &Conditional<'_>| matches.one(conditional);
         let rewritten = match normalizer.rewrite(body.as_bytes(), find) {
             Ok(rewritten) => rewritten,
@@ -225,6 +230,7 @@ impl Writer<'_> {
             .iter()
             .map(|(path, rule)| Remediation { path, rule })
             .collect();
+        let message = self.message(record.message);
         let put = Put {
             resource_type: record.resource_type,
             id: &record.id,
@@ -233,7 +239,7 @@ impl Writer<'_> {
             body: rewritten.body,
             identifiers: &identifiers,
             remediations: &remediations,
-            message: None,
+            message: message.as_ref().map(Message::borrowed),
             revert: is_last,
         };
         match self.put_one(put)? {
@@ -248,11 +254,12 @@ impl Writer<'_> {
 
     /// Why the record can't be written, if so.
     fn delete_waiting(&mut self, record: &Waiting) -> Result<Option<Rejected>> {
+        let message = self.message(record.message);
         let delete = Delete {
             resource_type: record.resource_type,
             id: &record.id,
             source_id: &record.source_id,
-            message: None,
+            message: message.as_ref().map(Message::borrowed),
         };
         let mut outcomes = Vec::new();
         self.store.delete(
@@ -272,7 +279,7 @@ impl Writer<'_> {
     }
 
     /// A normalizer that knows all patients known by now.
-    fn normalizer(&self, aliases: &Aliases) -> Normalizer {
+    pub(crate) fn normalizer(&self, aliases: &Aliases) -> Normalizer {
         let mut normalizer = Normalizer::new(self.options.settings.clone());
         aliases.since(&mut 0, |patient| normalizer.note_mrn_patient(patient));
         normalizer

@@ -24,6 +24,8 @@ pub(crate) struct Waiting {
     pub(crate) file: String,
     pub(crate) line: Option<u64>,
     pub(crate) offset: u64,
+    /// Number of the message that it is loaded for, 0 for none.
+    pub(crate) message: u64,
     /// The record as it was read.
     pub(crate) received: Vec<u8>,
 }
@@ -93,6 +95,7 @@ fn write(out: &mut impl Write, record: &Waiting) -> io::Result<()> {
     out.write_all(&[u8::from(body.is_some()), u8::from(record.line.is_some())])?;
     out.write_all(&record.line.unwrap_or_default().to_le_bytes())?;
     out.write_all(&record.offset.to_le_bytes())?;
+    out.write_all(&record.message.to_le_bytes())?;
     for text in [
         record.resource_type,
         &record.id,
@@ -123,6 +126,7 @@ fn read(input: &mut impl Read) -> io::Result<Waiting> {
     input.read_exact(&mut flags)?;
     let line = read_number(input)?;
     let offset = read_number(input)?;
+    let message = read_number(input)?;
     let name = read_text(input)?;
     let mut record = Waiting {
         resource_type: resource_type(&name).ok_or_else(damaged)?,
@@ -131,6 +135,7 @@ fn read(input: &mut impl Read) -> io::Result<Waiting> {
         file: read_text(input)?,
         line: (flags[1] == 1).then_some(line),
         offset,
+        message,
         ..Waiting::default()
     };
     let body = read_text(input)?;
@@ -185,6 +190,7 @@ mod tests {
                 remediations: vec![("a".into(), "b".into()); number as usize % 2],
                 line: (number % 2 == 0).then_some(number),
                 offset: u64::MAX - number,
+                message: number,
                 received: vec![number as u8; 10],
                 ..Waiting::default()
             };
@@ -201,6 +207,7 @@ mod tests {
                     assert_eq!(record.remediations.len(), number as usize % 2);
                     assert_eq!(record.line.is_some(), number % 2 == 0);
                     assert_eq!(record.offset, u64::MAX - number);
+                    assert_eq!(record.message, number);
                     assert_eq!(record.received, [number as u8; 10]);
                     seen += 1;
                     Ok(())

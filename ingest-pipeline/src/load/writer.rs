@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
@@ -10,6 +11,7 @@ use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, Write
 use super::LoadOptions;
 use super::aside::{Late, waiting};
 use super::batch::{Batch, Content, Place, Record, Resource};
+use super::cause::{MergedPatient, Message, TriggerMessage};
 use super::spool::Spool;
 use crate::clock::millis;
 use crate::summary::Tally;
@@ -53,6 +55,12 @@ pub(crate) struct Writer<'a> {
     /// The file whose records come in, and the lines of it before the batch.
     pub(crate) file: String,
     pub(crate) line: u64,
+    /// The message that they are loaded for.
+    pub(crate) message: Option<Message>,
+    /// All messages so far, by their number.
+    pub(crate) messages: Vec<Arc<TriggerMessage>>,
+    /// Patients to mark at the end, and the message that says so.
+    pub(crate) merged: Vec<(MergedPatient, Option<Message>)>,
     uncommitted: (usize, usize),
     committed: i64,
     outcomes: Vec<PutOutcome>,
@@ -91,6 +99,9 @@ impl<'a> Writer<'a> {
             late: Late::default(),
             file: String::new(),
             line: 0,
+            message: None,
+            messages: Vec::new(),
+            merged: Vec::new(),
             uncommitted: (0, 0),
             committed: millis(clock.now()),
             outcomes: Vec::new(),
@@ -173,6 +184,7 @@ impl<'a> Writer<'a> {
                 rule,
             })
             .collect();
+        let message = self.message.clone();
         let puts: Vec<_> = direct
             .iter()
             .map(|(_, resource)| Put {
@@ -183,7 +195,7 @@ impl<'a> Writer<'a> {
                 body: batch.text(&resource.body),
                 identifiers: part(&identifiers, &resource.identifiers),
                 remediations: part(&remediations, &resource.remediations),
-                message: None,
+                message: message.as_ref().map(Message::borrowed),
                 revert: false,
             })
             .collect();
@@ -299,9 +311,10 @@ impl<'a> Writer<'a> {
 
     /// Leaves a record for the end of the run.
     fn put_aside(&mut self, batch: &Batch, record: &Record) -> Result<()> {
-        let Some(waiting) = waiting(batch, record, &self.file, self.line) else {
+        let Some(mut waiting) = waiting(batch, record, &self.file, self.line) else {
             return Ok(());
         };
+        waiting.message = self.message.as_ref().map_or(0, |message| message.number);
         let key = self.key(waiting.resource_type, &waiting.id);
         let spool = match &mut self.spool {
             Some(spool) => spool,

@@ -8,6 +8,8 @@ mod walk;
 pub(crate) use chunk::{Chunk, Chunks, Content};
 pub(crate) use open::open;
 pub(crate) use supply::Files;
+#[cfg(feature = "adt")]
+pub(crate) use supply::Given;
 pub use supply::{Source, Supply};
 pub use walk::{Input, inputs};
 

@@ -21,10 +21,15 @@ pub(crate) fn open(
     spool: &std::path::Path,
     position: &Arc<AtomicU64>,
 ) -> Result<Box<dyn Read + Send>, FileRefused> {
-    let Some(path) = &input.path else {
-        return stdin(spool, position);
+    let mut file = match (&input.opened, &input.path) {
+        (Some(opened), _) => {
+            let mut file = opened.0.try_clone()?;
+            file.seek(SeekFrom::Start(0))?;
+            file
+        }
+        (None, Some(path)) => File::open(path)?,
+        (None, None) => return stdin(spool, position),
     };
-    let mut file = File::open(path)?;
     let head = peek(&mut file)?;
     file.seek(SeekFrom::Start(0))?;
     let file = if is_gzip(&head) && !input.verified {

@@ -38,6 +38,34 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Inputs that are all there, and belong to nobody else.
+#[cfg(feature = "adt")]
+pub(crate) struct Given {
+    inputs: std::vec::IntoIter<Input>,
+    extent: (usize, u64),
+}
+
+#[cfg(feature = "adt")]
+impl Given {
+    pub(crate) fn new(inputs: Vec<Input>) -> Self {
+        Self {
+            extent: Files::new(&inputs).extent(),
+            inputs: inputs.into_iter(),
+        }
+    }
+}
+
+#[cfg(feature = "adt")]
+impl Source for Given {
+    fn next(&mut self) -> Option<Supply> {
+        self.inputs.next().map(Supply::File)
+    }
+
+    fn extent(&self) -> (usize, u64) {
+        self.extent
+    }
+}
+
 impl Source for Files<'_> {
     fn next(&mut self) -> Option<Supply> {
         let input = self.inputs.get(self.next)?;

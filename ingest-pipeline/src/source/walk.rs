@@ -1,10 +1,12 @@
 //! From paths to files, in an order that is the same every time.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::{Error, Result};
+use crate::load::Cause;
+use crate::{Error, MergedPatient, Result, TriggerMessage};
 
 /// A file to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,23 @@ pub struct Input {
     pub(crate) document: bool,
     /// Its gzip stream, if it is one, is known to be whole.
     pub(crate) verified: bool,
+    /// An open file, in place of one with a path.
+    pub(crate) opened: Option<Opened>,
+    /// What it is loaded for.
+    pub(crate) cause: Option<Arc<Cause>>,
 }
+
+/// An open file, which may have no name any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened(pub(crate) Arc<File>);
+
+impl PartialEq for Opened {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Opened {}
 
 impl Input {
     /// Standard input: lines of NDJSON, gzipped or not.
@@ -34,7 +52,40 @@ impl Input {
             size: 0,
             document: false,
             verified: false,
+            opened: None,
+            cause: None,
         }
+    }
+
+    /// A file that is open already, and may have no name any more: lines of
+    /// NDJSON, read from the beginning.
+    #[must_use]
+    pub fn opened(file: File, size: u64, name: String) -> Self {
+        Self {
+            name: Some(name),
+            size,
+            opened: Some(Opened(Arc::new(file))),
+            ..Self::stdin()
+        }
+    }
+
+    /// The same input, loaded for an HL7 v2 message.
+    #[must_use]
+    pub fn caused_by(mut self, message: TriggerMessage) -> Self {
+        self.cause_mut().message = Some(message);
+        self
+    }
+
+    /// The same input, after which patients of the store are marked as merged
+    /// into others.
+    #[must_use]
+    pub fn merging(mut self, patients: impl IntoIterator<Item = MergedPatient>) -> Self {
+        self.cause_mut().merged.extend(patients);
+        self
+    }
+
+    fn cause_mut(&mut self) -> &mut Cause {
+        Arc::make_mut(self.cause.get_or_insert_default())
     }
 
     /// A file of an export, called `name`: lines of NDJSON, all of type
@@ -53,8 +104,8 @@ impl Input {
             resource_type,
             path: Some(path),
             size,
-            document: false,
             verified: true,
+            ..Self::stdin()
         }
     }
 
@@ -72,12 +123,10 @@ impl Input {
     fn file(path: PathBuf, size: u64) -> Self {
         let document = Kind::of(&path) == Some(Kind::Document);
         Self {
-            name: None,
-            resource_type: None,
             path: Some(path),
             size,
             document,
-            verified: false,
+            ..Self::stdin()
         }
     }
 

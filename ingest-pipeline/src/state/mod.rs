@@ -1,6 +1,8 @@
 //! What has to outlive a process but is no resource: leases, the state of
 //! runs, running exports, watermarks.
 
+#[cfg(feature = "adt")]
+pub mod inbox;
 mod job;
 mod lease;
 mod run;
@@ -106,6 +108,12 @@ impl State {
         if tables == 0 {
             transaction.execute_batch(include_str!("schema.sql"))?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", 1)?;
+        }
+        let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get(0));
+        // A database of another application has a version of its own.
+        if (number("application_id")?, number("user_version")?) == (APPLICATION_ID, 1) {
+            transaction.execute_batch(include_str!("inbox.sql"))?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()
@@ -174,7 +182,7 @@ pub(crate) fn private_folder(folder: &Path) -> Result<()> {
 
 /// "InSt", in the database's header.
 const APPLICATION_ID: i64 = 0x496E_5374;
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

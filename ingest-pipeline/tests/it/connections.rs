@@ -65,6 +65,7 @@ fn a_connection_says_what_it_needs_and_the_profile_the_rest() {
         Auth::Ring {
             client_id: "3c5f".to_owned(),
             folder: PathBuf::from("/keys/acme"),
+            key_file: None,
             algorithms: vec![Algorithm::Rs384, Algorithm::Es384],
         }
     );

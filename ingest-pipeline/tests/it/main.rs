@@ -1,5 +1,9 @@
 //! Tests of the pipeline over its public API, with stores in memory.
 
+#[cfg(feature = "adt")]
+mod adt;
+#[cfg(feature = "adt")]
+mod archive;
 #[cfg(feature = "bulk")]
 mod bulk;
 mod config;
@@ -10,7 +14,11 @@ mod connect;
 mod connect_network;
 mod connections;
 mod faults;
+#[cfg(feature = "adt")]
+mod fetch;
 mod init;
+#[cfg(feature = "bulk")]
+mod keys;
 mod order;
 #[cfg(feature = "bulk")]
 mod probe;

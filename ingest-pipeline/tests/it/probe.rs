@@ -6,7 +6,7 @@ use ehr_sandbox::{Builder, FaultPlan, RegisteredClient, Where};
 use fhir_http::TransportError;
 use fhir_http::testing::{FakeClock, Replay};
 use http::Response;
-use ingest_pipeline::auth::SigningKey;
+use ingest_pipeline::auth::{Algorithm, PrivateKey};
 use ingest_pipeline::probe::{Fault, ProbeReport, Step, StepStatus, probe};
 use serde_json::json;
 
@@ -193,8 +193,8 @@ fn an_algorithm_that_the_server_does_not_list_is_a_warning() {
 
 #[test]
 fn a_key_that_is_not_registered_is_told_with_its_likely_causes() {
-    let other = SigningKey::generate_es384().unwrap();
-    let other = SigningKey::from_pkcs8(other.expose_der()).unwrap();
+    let other = PrivateKey::generate_p384().unwrap();
+    let other = other.signing_key(Algorithm::Es384).unwrap();
     let site = site(|builder| builder.client(RegisteredClient::new("app").jwks(jwks(&other))));
     let report = test(&site, KEY);
     assert_eq!(

@@ -46,7 +46,7 @@ impl Files {
         self.write(
             "ingest.toml",
             &format!(
-                "[tenants.t]\nkeys = \"ring\"\n\
+                "[tenants.t]\nkeys = \"ring\"\nkey_file = \"ring.key\"\n\
                  [connections.c]\nfhir_base = \"{base}\"\nscopes = [\"system/Patient.rs\"]\n{lines}\n"
             ),
         );

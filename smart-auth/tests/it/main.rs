@@ -3,7 +3,6 @@
 mod assertion;
 mod backend;
 mod discovery;
-mod keys;
 mod properties;
 mod refusals;
 mod scopes;

@@ -3,10 +3,9 @@
 use fhir_http::testing::Replay;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::Index;
-use smart_auth::{Scope, ScopeSet, SigningKey, SmartConfiguration, Syntax};
+use smart_auth::{Scope, ScopeSet, SmartConfiguration, Syntax};
 
-use crate::support::{BASE, World, key_file};
+use crate::support::{BASE, World};
 
 /// Access to types.
 fn accesses() -> impl Strategy<Value = String> {
@@ -20,26 +19,6 @@ fn scopes() -> impl Strategy<Value = String> {
         "(system|user)/(\\*|[A-Z][a-z]{1,8})\\.\\$[a-z-]{1,12}",
         "[!#-\\[\\]-~]{1,24}",
     ]
-}
-
-/// A key file with some of its bytes replaced, removed or said twice.
-fn damaged(file: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    (
-        vec((any::<Index>(), any::<u8>()), 0..4),
-        any::<Index>(),
-        any::<bool>(),
-    )
-        .prop_map(move |(changes, cut, whole)| {
-            let mut bytes = key_file(file);
-            for (index, byte) in changes {
-                let index = index.index(bytes.len());
-                bytes[index] = byte;
-            }
-            if !whole {
-                bytes.truncate(cut.index(bytes.len()));
-            }
-            bytes
-        })
 }
 
 proptest! {
@@ -88,20 +67,6 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_key_or_refused(bytes in vec(any::<u8>(), 0..512)) {
-        let _ = SigningKey::parse(&bytes);
-        let _ = SigningKey::from_jwk(&bytes);
-        let _ = SigningKey::from_pkcs8(&bytes);
-        let sequence = [&[0x30, 0x82, 2, 0][..], &bytes].concat();
-        let _ = SigningKey::from_pkcs8(&sequence);
-    }
-
-    #[test]
-    fn any_pem_is_a_key_or_refused(label in "(RSA |EC |ENCRYPTED )?PRIVATE KEY", body in "[A-Za-z0-9+/\n]{0,200}={0,2}") {
-        let _ = SigningKey::from_pem(&format!("-----BEGIN {label}-----\n{body}-----END {label}-----"));
-    }
-
-    #[test]
     fn any_configuration_is_read_or_refused(body in vec(any::<u8>(), 0..128), endpoint in ".{0,40}") {
         let _ = SmartConfiguration::parse(BASE, &body);
         let document = serde_json::json!({ "token_endpoint": endpoint }).to_string();
@@ -113,18 +78,6 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn a_damaged_key_is_read_or_refused(bytes in prop_oneof![
-        damaged("rsa2048-pkcs8.pem"),
-        damaged("rsa2048-pkcs1.pem"),
-        damaged("p384-sec1.pem"),
-        damaged("p384-pkcs8.pem"),
-        damaged("p384-jwk.json"),
-        damaged("jwks-one-private.json"),
-    ]) {
-        let _ = SigningKey::parse(&bytes);
-    }
 
     #[test]
     fn any_answer_is_a_token_or_an_error(status in 200_u16..600, body in vec(any::<u8>(), 0..128)) {

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use fhir_http::testing::Replay;
 use serde_json::json;
 use smart_auth::{
-    BackendServices, ClientAssertion, Scope, Secret, SigningKey, SmartConfiguration, StaticToken,
+    BackendServices, ClientAssertion, Error, Scope, Secret, SigningKey, SmartConfiguration,
+    StaticToken,
 };
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{BASE, Counter, TOKEN_URL, World, answer, form, key_file, now, p384, refusal};
+use crate::support::{BASE, Counter, TOKEN_URL, World, answer, form, now, p384, refusal};
 
 const CANARY: &str = "kanarienvogel";
 
@@ -70,26 +71,11 @@ fn secret_types_show_nothing() {
 }
 
 #[test]
-fn keys_and_assertions_show_nothing() {
-    let key = SigningKey::parse(&key_file("rsa2048-jwk.json")).unwrap();
-    let private: serde_json::Value = serde_json::from_slice(&key_file("rsa2048-jwk.json")).unwrap();
-    let made = SigningKey::generate_es384().unwrap();
-    let pem = made.to_pem();
+fn assertions_show_nothing() {
     let assertion = ClientAssertion::new("client-1", TOKEN_URL)
-        .sign(&key, now(), &Counter::default())
+        .sign(&p384(), now(), &Counter::default())
         .unwrap();
-    let shown = format!(
-        "{key:?} {key:#?} {:?} {} {made:?} {pem:?} {pem} {assertion:?} {assertion:#?}",
-        key.public_jwk(),
-        serde_json::to_string(key.public_jwk()).unwrap(),
-    );
-    for name in ["d", "p", "q", "dp", "dq", "qi"] {
-        assert!(!shown.contains(private[name].as_str().unwrap()), "{name}");
-    }
-    assert!(!shown.contains("BEGIN"));
-    for line in pem.expose().lines() {
-        assert!(!shown.contains(line));
-    }
+    let shown = format!("{assertion:?} {assertion:#?}");
     for part in assertion.expose().split('.') {
         assert!(!shown.contains(part));
     }
@@ -97,21 +83,8 @@ fn keys_and_assertions_show_nothing() {
 
 #[test]
 fn errors_show_nothing() {
-    let jwk = |value: serde_json::Value| SigningKey::from_jwk(value.to_string().as_bytes());
     let mut errors: Vec<Box<dyn std::error::Error>> = vec![
-        jwk(json!({ "kty": "RSA", "d": CANARY, "n": CANARY, "e": CANARY }))
-            .unwrap_err()
-            .into(),
-        jwk(json!({ "kty": CANARY, "d": CANARY }))
-            .unwrap_err()
-            .into(),
-        jwk(json!({ "kty": "EC", "d": [CANARY] }))
-            .unwrap_err()
-            .into(),
-        SigningKey::parse(CANARY.as_bytes()).unwrap_err().into(),
-        SigningKey::parse(format!("{{{CANARY}").as_bytes())
-            .unwrap_err()
-            .into(),
+        Error::from(SigningKey::parse(CANARY.as_bytes()).unwrap_err()).into(),
         StaticToken::new(&Secret::new(format!("{CANARY} {CANARY}")))
             .unwrap_err()
             .into(),

@@ -8,7 +8,7 @@ use ehr_sandbox::{
 };
 use fhir_http::{Clock as _, SystemClock};
 use serde_json::{Value, json};
-use smart_auth::SigningKey;
+use smart_auth::{Algorithm, PrivateKey};
 
 use crate::util::{Ran, Sandbox, assert_balances, open, query};
 
@@ -37,10 +37,10 @@ static KEY: LazyLock<(String, String)> = LazyLock::new(key);
 
 /// A private key as PEM, and the JWK Set with its public half.
 pub(crate) fn key() -> (String, String) {
-    let pkcs8 = SigningKey::generate_es384().expect("a key");
-    let key = SigningKey::from_pkcs8(pkcs8.expose_der()).expect("a key");
-    let jwks = json!({ "keys": [key.public_jwk()] }).to_string();
-    (pkcs8.to_pem().expose().to_owned(), jwks)
+    let private = PrivateKey::generate_p384().expect("a key");
+    let public = private.public_jwk(Algorithm::Es384).expect("P-384");
+    let jwks = json!({ "keys": [public] }).to_string();
+    (private.to_pem().expose().to_owned(), jwks)
 }
 
 /// An EHR and one that ingests from it; the connection is called `c`.

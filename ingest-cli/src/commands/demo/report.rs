@@ -7,6 +7,7 @@ use ingest_pipeline::probe::ProbeReport;
 use ingest_pipeline::store::{ResourceStore as _, RunState, SqliteStore};
 use serde::Serialize;
 
+use super::adt::AdtReport;
 use super::ehr::Ehr;
 use crate::commands::{load, test};
 use crate::exit::Failure;
@@ -18,9 +19,11 @@ pub(super) struct Report {
     ehr: String,
     patients: usize,
     jwks_url: String,
-    kid: String,
+    /// Of the keys that signed, the first and the one after it.
+    kids: [String; 2],
     test: Option<ProbeReport>,
     exports: Vec<BulkSummary>,
+    adt: Option<AdtReport>,
     /// Resources that the EHR deleted between the exports.
     deleted_at_ehr: usize,
     by_type: BTreeMap<String, Reconciled>,
@@ -46,9 +49,10 @@ impl Report {
             ehr: ehr.base(),
             patients: ehr.patients,
             jwks_url: ehr.jwks_url(),
-            kid: ehr.kid.clone(),
+            kids: ehr.kids.clone(),
             test: None,
             exports: Vec::new(),
+            adt: None,
             deleted_at_ehr: 0,
             by_type: BTreeMap::new(),
             passed: false,
@@ -63,6 +67,10 @@ impl Report {
 
     pub(super) fn exported(&mut self, summary: BulkSummary) {
         self.exports.push(summary);
+    }
+
+    pub(super) fn sent(&mut self, report: AdtReport) {
+        self.adt = Some(report);
     }
 
     pub(super) const fn changed(&mut self, deleted: usize) {
@@ -114,6 +122,7 @@ impl Report {
         self.passed = self.exports.len() == 3
             && self.exports.iter().all(completed)
             && idle
+            && self.adt.as_ref().is_some_and(AdtReport::is_right)
             && self.by_type.values().all(even);
         self.passed
     }
@@ -128,12 +137,14 @@ impl Report {
     fn text(&self) -> Vec<String> {
         let mut lines = vec![
             format!("EHR   {} patients at {}", self.patients, self.ehr),
-            format!(
-                "keys  ES384 key {}, published at {}",
-                self.kid, self.jwks_url
-            ),
-            String::new(),
+            format!("keys  ES384, published at {}", self.jwks_url),
         ];
+        let [first, next] = &self.kids;
+        lines.extend([
+            format!("      {first} signs the first export"),
+            format!("      {next} the others, after a rotation"),
+            String::new(),
+        ]);
         lines.extend(self.test.iter().flat_map(test::text));
         let heads = ["first export", "after changes at the EHR", "once more"];
         for (head, summary) in heads.iter().zip(&self.exports) {
@@ -144,6 +155,27 @@ impl Report {
                 summary.transaction_time
             ));
             lines.extend(load::text(&summary.run));
+        }
+        if let Some(adt) = &self.adt {
+            let counts = &adt.received;
+            lines.extend([
+                String::new(),
+                "a day of ADT messages over MLLP:".to_owned(),
+                format!(
+                    "{} messages, {} answered as they should be: accepted {}, ignored {}, duplicates {}, rejected {}",
+                    counts.received,
+                    adt.answered_right,
+                    counts.accepted,
+                    counts.ignored,
+                    counts.duplicates,
+                    counts.rejected
+                ),
+                format!(
+                    "{} fetches; {} dead letters, {} of them meant to be",
+                    counts.queued_fetches, adt.dead, adt.expected_dead
+                ),
+            ]);
+            lines.extend(load::text(&adt.fetched));
         }
         if !self.by_type.is_empty() {
             lines.extend([String::new(), "reconciled:".to_owned()]);

@@ -1,0 +1,360 @@
+//! Carries out the fetches that messages asked for.
+
+mod heartbeat;
+mod options;
+mod request;
+mod total;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use fhir_store::{Error as StoreError, RunState, SqliteStore};
+
+use super::Shown;
+use crate::clock::millis;
+use crate::config::ConnectionSettings;
+use crate::connect::Surroundings;
+use crate::error::http_kind;
+use crate::fetch::{self, FetchError, FetchOptions, FetchRequest, Fetcher, Gathered, InStore};
+use crate::state::State;
+use crate::state::inbox::{QueuedFetch, Worker};
+use crate::{Error, ErrorKind, Result, RunSummary, causes};
+use heartbeat::Heartbeat;
+pub use options::WorkOptions;
+use request::{reason, request};
+use total::Total;
+
+/// A worker. Several may share an inbox, in one process or many; what one that
+/// died had taken comes back.
+pub struct Work<'a> {
+    connections: BTreeMap<String, ConnectionSettings>,
+    fetchers: BTreeMap<String, Fetcher>,
+    around: &'a Surroundings,
+    db: &'a Path,
+    state_path: &'a Path,
+    state: State,
+    worker: Worker,
+    options: WorkOptions,
+    shown: Shown,
+}
+
+/// What became of one fetch.
+enum Read {
+    There(Gathered),
+    Failed(FetchError),
+}
+
+impl<'a> Work<'a> {
+    /// A worker for these connections: the only one's fetches where there is
+    /// one, else all. `messages` are the archives of their tenants.
+    ///
+    /// # Errors
+    /// When the state database can't be opened.
+    pub fn new(
+        connections: Vec<ConnectionSettings>,
+        around: &'a Surroundings,
+        db: &'a Path,
+        state_path: &'a Path,
+        shown: Shown,
+        options: WorkOptions,
+    ) -> Result<Self> {
+        let state = State::open(state_path)?;
+        Ok(Self {
+            worker: state.worker(&options.id)?,
+            connections: connections
+                .into_iter()
+                .map(|settings| (settings.name.clone(), settings))
+                .collect(),
+            fetchers: BTreeMap::new(),
+            around,
+            db,
+            state_path,
+            state,
+            options,
+            shown,
+        })
+    }
+
+    /// Works until it is interrupted or, where that is wanted, nothing waits
+    /// any more. Gives what all its runs did together.
+    ///
+    /// # Errors
+    /// When the state database or the store fails.
+    pub fn run(&mut self) -> Result<RunSummary> {
+        let mut total = Total::new(&self.options.id);
+        let _heartbeat = Heartbeat::start(self.state_path, &self.options.id, self.around)?;
+        let only = match self.connections.len() {
+            1 => self.connections.keys().next().cloned(),
+            _ => None,
+        };
+        while !self.around.interrupt.is_interrupted() {
+            let taken = self.state.take_fetches(
+                &self.worker,
+                only.as_deref(),
+                self.now(),
+                self.options.batch,
+            )?;
+            if !taken.is_empty() {
+                self.carry_out(taken, &mut total)?;
+                continue;
+            }
+            self.show_dead_letters();
+            if self.options.drain && self.state.open_fetches(only.as_deref())? == 0 {
+                break;
+            }
+            self.wait(only.as_deref())?;
+        }
+        self.show_dead_letters();
+        let elapsed = self.now() - total.started.unwrap_or_else(|| self.now());
+        Ok(total.finish(elapsed, self.around.interrupt.is_interrupted()))
+    }
+
+    /// Until something is due, but not for long: others queue as well.
+    fn wait(&self, only: Option<&str>) -> Result<()> {
+        let due = self.state.next_due(only)?.map(|due| due - self.now());
+        let milliseconds = due.map_or(LOOK, |due| u64::try_from(due).unwrap_or(1));
+        let pause = Duration::from_millis(milliseconds.clamp(1, LOOK));
+        // Whoever asks it to stop is seen by the loop.
+        let _ = self.around.interrupt.sleep(&*self.around.clock, pause);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, taken: Vec<QueuedFetch>, total: &mut Total) -> Result<()> {
+        total.started.get_or_insert(self.now());
+        let mut by_connection: BTreeMap<String, Vec<QueuedFetch>> = BTreeMap::new();
+        for fetch in taken {
+            by_connection
+                .entry(fetch.connection.clone())
+                .or_default()
+                .push(fetch);
+        }
+        for (connection, fetches) in by_connection {
+            match self.fetcher(&connection) {
+                Ok(()) => self.fetch(&connection, fetches, total)?,
+                // It is the configuration, not the patient: nothing is given up.
+                Err(error) => {
+                    tracing::error!(%connection, error = causes(&error), "can't fetch for this connection");
+                    for fetch in &fetches {
+                        self.retry(fetch)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the connection's fetcher where there is none yet.
+    fn fetcher(&mut self, connection: &str) -> Result<()> {
+        if self.fetchers.contains_key(connection) {
+            return Ok(());
+        }
+        let settings = self.connections.get(connection).ok_or_else(|| {
+            crate::config::ConfigError::UnknownConnection {
+                name: connection.to_owned(),
+                known: self.connections.keys().cloned().collect(),
+            }
+        })?;
+        let spool = folder(self.db);
+        let fetcher = Fetcher::new(settings, self.around, FetchOptions::new(spool))?;
+        self.fetchers.insert(connection.to_owned(), fetcher);
+        Ok(())
+    }
+
+    fn fetch(
+        &mut self,
+        connection: &str,
+        fetches: Vec<QueuedFetch>,
+        total: &mut Total,
+    ) -> Result<()> {
+        let fetcher = &self.fetchers[connection];
+        let db = self.db;
+        let read: Vec<(QueuedFetch, Read)> = thread::scope(|scope| {
+            let reading: Vec<_> = fetches
+                .into_iter()
+                .map(|fetch| {
+                    let reading = scope.spawn({
+                        let request = request(&fetch);
+                        move || gather(fetcher, &request, db)
+                    });
+                    (fetch, reading)
+                })
+                .collect();
+            reading
+                .into_iter()
+                .map(|(fetch, reading)| {
+                    let read = reading.join().unwrap_or_else(|_| {
+                        let bug = Error::Accounting;
+                        Read::Failed(FetchError::Store(Box::new(bug)))
+                    });
+                    (fetch, read)
+                })
+                .collect()
+        });
+        let (mut there, mut gathered) = (Vec::new(), Vec::new());
+        for (fetch, read) in read {
+            match read {
+                Read::There(record) => {
+                    there.push(fetch);
+                    gathered.push(record);
+                }
+                Read::Failed(error) => self.failed(&fetch, &error)?,
+            }
+        }
+        if there.is_empty() {
+            return Ok(());
+        }
+        let stored = self.store(connection, &gathered);
+        let summary = match stored {
+            Ok(Some(summary)) if summary.state == RunState::Completed => summary,
+            Ok(other) => {
+                // It was stopped, or there was no place in the queue for the store.
+                for fetch in &there {
+                    self.state.return_fetch(&self.worker, fetch)?;
+                }
+                if let Some(summary) = other {
+                    total.add(&summary);
+                }
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::error!(%connection, error = causes(&error), "what was fetched can't be stored");
+                for fetch in &there {
+                    self.retry(fetch)?;
+                }
+                return Ok(());
+            }
+        };
+        total.add(&summary);
+        for (fetch, record) in there.iter().zip(&gathered) {
+            let began = millis(record.started());
+            self.state.finish_fetch(&self.worker, fetch, began)?;
+            let waited_ms = self.now() - fetch.queued;
+            let counts = record.counts();
+            tracing::info!(
+                %connection,
+                fetch = fetch.id,
+                waited_ms,
+                resources = counts.resources,
+                missing = counts.missing,
+                refused = counts.refused,
+                "a patient was fetched"
+            );
+        }
+        Ok(())
+    }
+
+    /// Writes what was read; `None` where another process has the store for so
+    /// long that the fetches are better done anew.
+    fn store(&self, connection: &str, gathered: &[Gathered]) -> Result<Option<RunSummary>> {
+        let clock = &*self.around.clock;
+        let mut waited = Duration::ZERO;
+        let mut store = loop {
+            match SqliteStore::open(self.db) {
+                Ok(store) => break store,
+                Err(StoreError::Locked { .. }) if waited < PATIENCE => {
+                    if !self.around.interrupt.sleep(clock, PAUSE) {
+                        return Ok(None);
+                    }
+                    waited += PAUSE;
+                }
+                Err(StoreError::Locked { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let mut options = self.fetchers[connection].load_options(self.around.run_id());
+        options.kind = "adt";
+        options.threads = self.options.threads;
+        let load = fetch::load(options, gathered).interrupted_by(self.around.interrupt.clone());
+        load.run(&mut store, clock, &mut ()).map(Some)
+    }
+
+    fn failed(&mut self, fetch: &QueuedFetch, error: &FetchError) -> Result<()> {
+        if error.is_interrupted() {
+            return self.state.return_fetch(&self.worker, fetch);
+        }
+        // Of who we are, all fetches would fail alike: that is no fault of theirs.
+        let is_ours = matches!(error, FetchError::Http(error) if http_kind(error) == ErrorKind::Authentication);
+        let lasts = !error.is_transient() && !is_ours;
+        let connection = &fetch.connection;
+        let problem = causes(error);
+        if !lasts && fetch.attempts + 1 < self.options.attempts {
+            tracing::warn!(%connection, fetch = fetch.id, attempt = fetch.attempts + 1, error = problem, "a fetch failed and is tried again");
+            return self.retry(fetch);
+        }
+        let reason = reason(error);
+        tracing::warn!(%connection, fetch = fetch.id, reason, error = problem, "a fetch became a dead letter");
+        let detail = match error.hint() {
+            Some(hint) => format!("{problem}; {hint}"),
+            None => problem,
+        };
+        let now = self.now();
+        self.state
+            .bury_fetch(&self.worker, fetch, now, reason, &detail)
+    }
+
+    /// Later: after some seconds, and twice as many each time, up to five
+    /// minutes, half of it by chance.
+    fn retry(&mut self, fetch: &QueuedFetch) -> Result<()> {
+        let most = FIRST_RETRY
+            .saturating_mul(1 << fetch.attempts.min(16))
+            .min(LAST_RETRY);
+        let mut bits = [0; 2];
+        self.around.random.fill(&mut bits);
+        let share = u32::from(u16::from_le_bytes(bits)) + 1;
+        let wait = most / 2 + most / 2 * share / (1 << 16);
+        let due = self.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.state.retry_fetch(&self.worker, fetch, due)
+    }
+
+    /// For whoever looks at the store. It is no fault if that has to wait.
+    fn show_dead_letters(&mut self) {
+        if let Err(error) = self.shown.update(&self.state, self.db) {
+            tracing::warn!(
+                error = causes(&error),
+                "the store does not show all dead letters yet"
+            );
+        }
+    }
+
+    fn now(&self) -> i64 {
+        millis(self.around.clock.now())
+    }
+}
+
+impl std::fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Read {
+    // What a store has of the patients changes with every batch.
+    let known = match InStore::read(db, fetcher.normalize()) {
+        Ok(known) => known,
+        Err(error) => return Read::Failed(FetchError::Store(Box::new(error))),
+    };
+    match fetcher.gather(request, &known) {
+        Ok(gathered) => Read::There(gathered),
+        Err(error) => Read::Failed(error),
+    }
+}
+
+fn folder(db: &Path) -> PathBuf {
+    match db.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Milliseconds between two looks at the queue.
+const LOOK: u64 = 100;
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(300);
+/// Between two attempts to open a store that another process writes.
+const PAUSE: Duration = Duration::from_millis(200);
+/// For how long what was fetched waits for the store.
+const PATIENCE: Duration = Duration::from_secs(600);

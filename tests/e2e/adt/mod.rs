@@ -1,0 +1,8 @@
+//! Messages over MLLP, as interface engines send them.
+
+mod commands;
+mod crowd;
+mod disk;
+mod kill;
+mod privacy;
+mod site;
