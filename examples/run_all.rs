@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use ehr_sandbox::{Data, ExportSettings, RegisteredClient, Sandbox, Where};
+use ehr_sandbox::{Data, ExportSettings, MllpSender, RegisteredClient, Sandbox, Where};
 use fhir_http::{Client, Clock as _, SystemClock, UreqClient, UreqConfig};
 use smart_auth::{Algorithm, PrivateKey};
 use tempfile::TempDir;
@@ -67,6 +67,7 @@ const NETWORK: &[&str] = &[
     "bulk_to_ndjson",
     "bulk_to_sqlite",
     "jwks_axum",
+    "receive_adt",
     "serve",
 ];
 
@@ -251,6 +252,35 @@ fn servers_answer_until_they_are_stopped() {
         assert_eq!(status, 200);
         assert!(body.starts_with("{\"keys\":[{\"kty\":\"EC\""), "{body}");
     });
+}
+
+#[test]
+fn messages_are_acknowledged_and_told() {
+    let mut server = command("receive_adt")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a listener");
+    let mut printed = BufReader::new(server.stdout.take().expect("its output"));
+    let mut line = || {
+        let mut line = String::new();
+        printed.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    };
+    let address = line().parse().expect("its address");
+    let mut sender = MllpSender::connect(address).expect("a connection");
+    let message = "MSH|^~\\&|A|B|C|D|20270101||ADT^A08|7|P|2.5.1\rPID|||42^^^B^MR\r";
+    let answer = sender.send(message.as_bytes()).expect("an answer");
+    assert_eq!(
+        (answer.code(), answer.control_id()),
+        ("AA".into(), "7".into())
+    );
+    assert_eq!(line(), "A08 42");
+    assert_eq!(sender.send(b"no message").expect("an answer").code(), "AR");
+    drop(sender);
+    drop(server.stdin.take());
+    assert!(server.wait().expect("its end").success());
+    assert_eq!(line(), "stopped");
 }
 
 #[track_caller]

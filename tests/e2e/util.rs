@@ -227,6 +227,15 @@ pub(crate) fn until_logged(child: &mut Child, text: &str) -> BufReader<ChildStde
     log
 }
 
+/// Tells whoever runs the tests something, with `--nocapture`.
+#[expect(
+    clippy::print_stderr,
+    reason = "what was left out, and figures, are to be seen"
+)]
+pub(crate) fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Opens a store as a reader that knows nothing of this project.
 pub(crate) fn open(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database")

@@ -82,10 +82,10 @@ fn identifiers(settings: &AdtSettings) -> PatientIdentifierRule {
             type_code: Some(code.clone()),
             authority: authority.clone(),
         });
-    let mut rule = PatientIdentifierRule::default();
-    rule.preferences = preferences.collect();
-    rule.or_first = authority.is_none();
-    rule.or_external_id = settings.fallback_pid2;
-    rule.or_alternate_id = settings.fallback_pid4;
-    rule
+    PatientIdentifierRule {
+        preferences: preferences.collect(),
+        or_first: authority.is_none(),
+        or_external_id: settings.fallback_pid2,
+        or_alternate_id: settings.fallback_pid4,
+    }
 }

@@ -49,13 +49,15 @@ CREATE TABLE fetch (
 CREATE UNIQUE INDEX fetch_waiting ON fetch (connection, system, value) WHERE holder IS NULL;
 CREATE INDEX fetch_held ON fetch (holder) WHERE holder IS NOT NULL;
 
--- The last event and the last fetch of a patient, in milliseconds.
+-- The last event and the last fetch of a patient, in milliseconds. What the
+-- fetch brought counts while the store has its run.
 CREATE TABLE adt_patient (
     connection TEXT NOT NULL,
     system     TEXT NOT NULL,
     value      TEXT NOT NULL,
     event_time INTEGER,
     fetched    INTEGER,
+    run        TEXT,
     PRIMARY KEY (connection, system, value)
 ) STRICT, WITHOUT ROWID;
 

@@ -51,6 +51,8 @@ fn every_key_is_shown() {
     for table in [
         "state",
         "tenants.x",
+        "tenants.x.archive",
+        "tenants.x.archive.s3",
         "connections.x",
         "connections.x.http",
         "connections.x.bulk",
@@ -61,7 +63,7 @@ fn every_key_is_shown() {
         let message = Config::read(&path).expect_err("an unknown key").to_string();
         let known: Vec<_> = message.split('`').skip(3).step_by(2).collect();
         assert!(!known.is_empty(), "{message}");
-        let tables = ["http", "bulk", "adt"];
+        let tables = ["http", "bulk", "adt", "archive", "s3"];
         for key in known.iter().filter(|key| !tables.contains(key)) {
             let shown = ["", "# ", "##   "]
                 .iter()

@@ -79,12 +79,12 @@ fn senders_are_answered_whatever_others_do() {
     });
     latencies.sort();
     let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
-    eprintln!(
+    crate::util::tell(&format!(
         "{crowd} senders of {each}: p50 {:?}, p99 {:?}, most {:?}",
         at(50),
         at(99),
         at(100)
-    );
+    ));
     assert_eq!(latencies.len(), crowd * each);
     let (summary, log) = listening.stop();
     assert_eq!(summary["accepted"], crowd * each, "{log}");

@@ -19,7 +19,7 @@ impl Mounted {
             &mounted.0,
         );
         if !done {
-            eprintln!("skipped: this user may not mount a file system");
+            crate::util::tell("skipped: this user may not mount a file system");
             std::mem::forget(mounted);
             return None;
         }
@@ -83,7 +83,6 @@ fn a_disk_that_is_full_or_read_only_gives_errors_until_it_is_mended() {
         assert_eq!(send(control_id), "AA", "sent again, without a restart");
     }
 
-    drop(send);
     drop(sender);
     let (summary, log) = listening.stop();
     assert!(
@@ -123,14 +122,13 @@ fn a_state_that_may_not_be_written_gives_errors_until_it_may() {
     };
     if !attribute("+i") {
         attribute("-i");
-        eprintln!("skipped: this user can't make files immutable here");
+        crate::util::tell("skipped: this user can't make files immutable here");
         return;
     }
     let refused = send("refused");
     assert!(attribute("-i"));
     assert_eq!(refused, "AE");
     assert_eq!(send("refused"), "AA", "sent again, without a restart");
-    drop(send);
     drop(sender);
     let (summary, log) = listening.stop();
     assert!(log.contains("can't be kept"), "{log}");

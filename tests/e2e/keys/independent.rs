@@ -66,7 +66,7 @@ fn by_openssl(site: &Site, assertions: &[(String, PathBuf)]) {
         .stdout(Stdio::null())
         .status();
     if !there.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: openssl is not installed");
+        crate::util::tell("skipped: openssl is not installed");
         return;
     }
     for (algorithm, path) in assertions {
@@ -116,7 +116,7 @@ fn by_pyjwt(site: &Site, assertions: &[(String, PathBuf)]) {
                 Ok("require"),
                 "{problem}"
             );
-            eprintln!("skipped: PyJWT can't be installed: {problem}");
+            crate::util::tell(&format!("skipped: PyJWT can't be installed: {problem}"));
             return;
         }
     };

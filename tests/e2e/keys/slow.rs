@@ -80,10 +80,10 @@ fn clients_that_drip_are_cut_while_others_are_served() {
     }
     latencies.sort();
     let p99 = latencies[latencies.len() * 99 / 100];
-    eprintln!(
+    crate::util::tell(&format!(
         "{clients} dripping, {} answers, p99 {p99:?}",
         latencies.len()
-    );
+    ));
     assert!(latencies.len() > 100);
     // The machine may be busy with other tests: what developers see is far less.
     let most = if clients >= 400 { 50 } else { 500 };

@@ -175,7 +175,7 @@ impl<'a> Work<'a> {
                 .into_iter()
                 .map(|fetch| {
                     let reading = scope.spawn({
-                        let request = request(&fetch);
+                        let request = request(&fetch, db);
                         move || gather(fetcher, &request, db)
                     });
                     (fetch, reading)
@@ -229,7 +229,8 @@ impl<'a> Work<'a> {
         total.add(&summary);
         for (fetch, record) in there.iter().zip(&gathered) {
             let began = millis(record.started());
-            self.state.finish_fetch(&self.worker, fetch, began)?;
+            self.state
+                .finish_fetch(&self.worker, fetch, began, &summary.run)?;
             let waited_ms = self.now() - fetch.queued;
             let counts = record.counts();
             tracing::info!(

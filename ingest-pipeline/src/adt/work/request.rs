@@ -1,15 +1,26 @@
 //! From what waits in the queue to what a fetcher takes, and back to why it
 //! failed.
 
+use std::path::Path;
+
 use crate::TriggerMessage;
+use crate::bulk::{SqliteFile, StoreAccess as _};
 use crate::fetch::{FetchError, FetchRequest, PatientKey};
 use crate::state::inbox::{PatientIdentifier, QueuedFetch};
 
-pub(super) fn request(fetch: &QueuedFetch) -> FetchRequest {
+pub(super) fn request(fetch: &QueuedFetch, db: &Path) -> FetchRequest {
     let mut request = FetchRequest::new(key(&fetch.wanted.patient));
+    // Of a store that is new, or restored from a copy, more is missing than what
+    // has changed since.
     request.since = fetch
         .fetched
-        .and_then(|milliseconds| jiff::Timestamp::from_millisecond(milliseconds).ok());
+        .as_ref()
+        .filter(|(_, run)| {
+            SqliteFile(db.to_owned())
+                .has_completed(run)
+                .unwrap_or(false)
+        })
+        .and_then(|(milliseconds, _)| jiff::Timestamp::from_millisecond(*milliseconds).ok());
     request.merged = fetch.wanted.merged.iter().map(key).collect();
     request.message = Some(TriggerMessage {
         control_id: String::from_utf8_lossy(&fetch.control_id).into_owned(),

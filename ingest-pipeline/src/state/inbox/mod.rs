@@ -5,14 +5,16 @@ mod dead;
 mod queue;
 mod raw;
 mod record;
+mod worker;
 
 use serde::{Deserialize, Serialize};
 
 pub use count::{AdtCounts, InboxStatus};
 pub use dead::{DeadLetter, Revived};
-pub use queue::{QueuedFetch, Worker};
+pub use queue::QueuedFetch;
 pub use raw::Unarchived;
 pub use record::{Arrival, Disposition, Recorded};
+pub use worker::Worker;
 
 /// A patient as messages name one: by an identifier.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,15 +1,12 @@
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::path::PathBuf;
-use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::count::number;
 use super::record::queue;
-use super::{PatientIdentifier, Wanted};
-use crate::state::{State, private_folder};
-use crate::{Error, Result};
+use super::{PatientIdentifier, Wanted, Worker};
+use crate::Result;
+use crate::state::State;
 
 /// A fetch that is this holder's to carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,59 +25,12 @@ pub struct QueuedFetch {
     pub queued: i64,
     /// How often it has failed.
     pub attempts: u32,
-    /// When the record was last read, in milliseconds since the Unix epoch.
-    pub fetched: Option<i64>,
-}
-
-/// A process that works on fetches. The system frees its lock when it dies, in
-/// whatever way, and others take over what it had.
-#[derive(Debug)]
-pub struct Worker {
-    id: String,
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Worker {
-    /// For how long a holder has a fetch without saying that it is still at it.
-    pub const LEASE: Duration = Duration::from_secs(120);
-    /// How often it ought to say so.
-    pub const RENEWAL: Duration = Duration::from_secs(30);
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Left behind, it is found to be free.
-        let _ = fs::remove_file(&self.path);
-    }
+    /// When the record was last read, in milliseconds since the Unix epoch, and
+    /// the run that wrote it.
+    pub fetched: Option<(i64, String)>,
 }
 
 impl State {
-    /// Registers a worker. `id` is unique, such as a run's id.
-    ///
-    /// # Errors
-    /// When its lock file can't be made.
-    pub fn worker(&self, id: &str) -> Result<Worker> {
-        let folder = self.beside("workers");
-        private_folder(&folder)?;
-        let path = folder.join(super::super::lease::file_name(id));
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|source| Error::StateFile {
-                path: path.clone(),
-                source,
-            })?;
-        Ok(Worker {
-            id: id.to_owned(),
-            path,
-            _lock: lock,
-        })
-    }
-
     /// Gives fetches to a holder, of all connections or of one, those that wait
     /// longest first, at most `limit`. One patient is fetched by one holder at
     /// a time, and a merge by none while one of its patients is.
@@ -126,22 +76,29 @@ impl State {
         Ok(())
     }
 
-    /// The record was read at `began` and is in the store.
+    /// The record was read at `began` and is in the store since the run `run`.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn finish_fetch(&mut self, worker: &Worker, fetch: &QueuedFetch, began: i64) -> Result<()> {
+    pub fn finish_fetch(
+        &mut self,
+        worker: &Worker,
+        fetch: &QueuedFetch,
+        began: i64,
+        run: &str,
+    ) -> Result<()> {
         self.on_fetch(|transaction| {
             let gone = transaction.execute(
                 "DELETE FROM fetch WHERE id = ?1 AND holder = ?2",
-                params![fetch.id, worker.id],
+                params![fetch.id, worker.id()],
             )?;
             if gone == 1 {
                 let PatientIdentifier { system, value } = &fetch.wanted.patient;
                 transaction.execute(
-                    "INSERT INTO adt_patient (connection, system, value, fetched) \
-                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET fetched = excluded.fetched",
-                    params![fetch.connection, system, value, began],
+                    "INSERT INTO adt_patient (connection, system, value, fetched, run) \
+                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE \
+                     SET fetched = excluded.fetched, run = excluded.run",
+                    params![fetch.connection, system, value, began, run],
                 )?;
             }
             Ok(())
@@ -157,7 +114,7 @@ impl State {
         self.on_fetch(|transaction| {
             let held = transaction.execute(
                 "UPDATE fetch SET attempts = attempts + 1, due = ?3 WHERE id = ?1 AND holder = ?2",
-                params![fetch.id, worker.id, due],
+                params![fetch.id, worker.id(), due],
             )?;
             if held == 1 {
                 release(transaction, fetch.id)?;
@@ -174,7 +131,7 @@ impl State {
         self.on_fetch(|transaction| {
             let held = transaction
                 .prepare_cached("SELECT 1 FROM fetch WHERE id = ?1 AND holder = ?2")?
-                .exists(params![fetch.id, worker.id])?;
+                .exists(params![fetch.id, worker.id()])?;
             if held {
                 release(transaction, fetch.id)?;
             }
@@ -198,7 +155,7 @@ impl State {
         self.on_fetch(|transaction| {
             let gone = transaction.execute(
                 "DELETE FROM fetch WHERE id = ?1 AND holder = ?2",
-                params![fetch.id, worker.id],
+                params![fetch.id, worker.id()],
             )?;
             if gone == 1 {
                 transaction.execute(
@@ -261,38 +218,6 @@ impl State {
             .map_err(&fault)?;
         act(&transaction).map_err(&fault)?;
         transaction.commit().map_err(&fault)
-    }
-
-    /// Holders that have fetches and whose processes are gone.
-    fn dead_workers(&self, own: &Worker) -> Result<Vec<String>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT DISTINCT holder FROM fetch WHERE holder IS NOT NULL")
-            .map_err(self.fault())?;
-        let holders: rusqlite::Result<Vec<String>> = statement
-            .query_map([], |row| row.get(0))
-            .and_then(Iterator::collect);
-        let holders = holders.map_err(self.fault())?;
-        let folder = self.beside("workers");
-        let mut dead = Vec::new();
-        for id in holders.into_iter().filter(|id| *id != own.id) {
-            let path = folder.join(super::super::lease::file_name(&id));
-            match OpenOptions::new().write(true).open(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => dead.push(id),
-                Err(source) => return Err(Error::StateFile { path, source }),
-                Ok(file) => match file.try_lock() {
-                    Ok(()) => {
-                        let _ = fs::remove_file(&path);
-                        dead.push(id);
-                    }
-                    Err(TryLockError::WouldBlock) => {}
-                    Err(TryLockError::Error(source)) => {
-                        return Err(Error::StateFile { path, source });
-                    }
-                },
-            }
-        }
-        Ok(dead)
     }
 }
 
@@ -385,7 +310,7 @@ fn take(
     }
     let mut waiting = transaction.prepare_cached(
         "SELECT f.id, f.connection, f.system, f.value, f.merged, m.control_id, m.raw_key, \
-         f.queued, f.attempts, p.fetched \
+         f.queued, f.attempts, p.fetched, p.run \
          FROM fetch f JOIN message m ON m.id = f.message \
          LEFT JOIN adt_patient p ON p.connection = f.connection \
            AND p.system = f.system AND p.value = f.value \
@@ -412,7 +337,7 @@ fn take(
             raw_key: row.get(6)?,
             queued: row.get(7)?,
             attempts: row.get(8)?,
-            fetched: row.get(9)?,
+            fetched: row.get::<_, Option<i64>>(9)?.zip(row.get(10)?),
         };
         let Wanted { patient, merged } = &fetch.wanted;
         let own: Vec<_> = [patient]
@@ -431,7 +356,7 @@ fn take(
     let mut hold =
         transaction.prepare_cached("UPDATE fetch SET holder = ?2, expires = ?3 WHERE id = ?1")?;
     for fetch in &taken {
-        hold.execute(params![fetch.id, worker.id, now + lease()])?;
+        hold.execute(params![fetch.id, worker.id(), now + lease()])?;
     }
     Ok(taken)
 }

@@ -86,7 +86,10 @@ fn every_message_gets_the_outcome_that_its_index_names() {
         if let Some(control) = about["control"].as_str().filter(|it| !it.is_empty()) {
             let first = String::from_utf8_lossy(&replies[0]).into_owned();
             assert!(
-                first.contains(&format!("MSA|{}|{control}", answers[0])) || name.contains("delims"),
+                // Other separators, and what has no header that could be read.
+                first.contains(&format!("MSA|{}|{control}", answers[0]))
+                    || name.contains("delims")
+                    || name.contains("utf16"),
                 "{name}: {first}"
             );
         }

@@ -1,17 +1,14 @@
 //! The inbox: what it promises to senders and to workers.
 
-use std::collections::BTreeMap;
-
 use ingest_pipeline::adt::Received;
 use ingest_pipeline::state::State;
 use ingest_pipeline::state::inbox::{
     Arrival, Disposition, PatientIdentifier, QueuedFetch, Recorded, Revived, Wanted, Worker,
 };
-use proptest::prelude::*;
 
 use super::site::{Site, message};
 
-fn patient(value: &str) -> PatientIdentifier {
+pub(super) fn patient(value: &str) -> PatientIdentifier {
     PatientIdentifier {
         system: "urn:mrn".into(),
         value: value.into(),
@@ -20,7 +17,7 @@ fn patient(value: &str) -> PatientIdentifier {
 
 /// Message `number`, which asks for these patients: `1`, or `1<2` where 2 was
 /// merged into it.
-fn arrival(number: u8, patients: &[&str]) -> Arrival {
+pub(super) fn arrival(number: u8, patients: &[&str]) -> Arrival {
     let wanted = patients.iter().map(|text| {
         let (own, merged) = text.split_once('<').unwrap_or((text, ""));
         Wanted {
@@ -46,13 +43,13 @@ fn arrival(number: u8, patients: &[&str]) -> Arrival {
     }
 }
 
-struct Bench {
+pub(super) struct Bench {
     _folder: tempfile::TempDir,
-    state: State,
+    pub(super) state: State,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             state: State::open(&folder.path().join("state.db")).unwrap(),
@@ -60,16 +57,16 @@ impl Bench {
         }
     }
 
-    fn record(&mut self, arrivals: &[Arrival]) -> Vec<Recorded> {
+    pub(super) fn record(&mut self, arrivals: &[Arrival]) -> Vec<Recorded> {
         self.state.record(arrivals).unwrap()
     }
 
-    fn take(&mut self, worker: &Worker, now: i64) -> Vec<QueuedFetch> {
+    pub(super) fn take(&mut self, worker: &Worker, now: i64) -> Vec<QueuedFetch> {
         self.state.take_fetches(worker, None, now, 100).unwrap()
     }
 }
 
-fn values(fetches: &[QueuedFetch]) -> Vec<&str> {
+pub(super) fn values(fetches: &[QueuedFetch]) -> Vec<&str> {
     fetches
         .iter()
         .map(|fetch| &*fetch.wanted.patient.value)
@@ -107,11 +104,11 @@ fn events_of_one_patient_become_one_fetch_with_the_last_message() {
     );
     bench
         .state
-        .finish_fetch(&worker, &fetches[0], 1_500)
+        .finish_fetch(&worker, &fetches[0], 1_500, "r")
         .unwrap();
     let next = bench.take(&other, 2_000);
     assert_eq!(values(&next), ["p"]);
-    assert_eq!(next[0].fetched, Some(1_500));
+    assert_eq!(next[0].fetched, Some((1_500, "r".to_owned())));
 }
 
 #[test]
@@ -130,7 +127,10 @@ fn a_merge_waits_for_both_of_its_patients() {
         ["third"],
         "nothing overtakes the merge"
     );
-    bench.state.finish_fetch(&worker, &first[0], 1_500).unwrap();
+    bench
+        .state
+        .finish_fetch(&worker, &first[0], 1_500, "r")
+        .unwrap();
     assert_eq!(values(&bench.take(&worker, 2_000)), ["new"]);
 }
 
@@ -216,7 +216,7 @@ fn what_a_dead_worker_had_comes_back_at_once_and_of_a_hanging_one_later() {
     );
     assert_eq!(bench.take(&third, 2_000 + 2 * lease).len(), 2);
     // Who comes too late changes nothing.
-    bench.state.finish_fetch(&other, &back[0], 1).unwrap();
+    bench.state.finish_fetch(&other, &back[0], 1, "r").unwrap();
     bench
         .state
         .bury_fetch(&other, &back[1], 1, "x", "x")
@@ -344,126 +344,4 @@ fn a_state_of_an_earlier_version_is_brought_up_to_date() {
     drop(old);
     let mut state = State::open(&path).unwrap();
     assert_eq!(state.record(&[arrival(1, &["p"])]).unwrap(), [FRESH]);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Event { patient: u8, merged: Option<u8> },
-    Take(u8),
-    Finish(u8),
-    Retry(u8),
-    Die(u8),
-    Hang,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..4_u8, prop::option::of(4..6_u8)).prop_map(|(patient, merged)| Step::Event { patient, merged }),
-        3 => (0..2_u8).prop_map(Step::Take),
-        2 => (0..2_u8).prop_map(Step::Finish),
-        1 => (0..2_u8).prop_map(Step::Retry),
-        1 => (0..2_u8).prop_map(Step::Die),
-        1 => Just(Step::Hang),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever workers do: after the last event of a patient its record is
-    /// read, no two read one patient at once, and no merge is forgotten.
-    #[test]
-    fn every_event_is_followed_by_a_fetch(steps in prop::collection::vec(step(), 1..40)) {
-        let mut bench = Bench::new();
-        let mut now = 10_000;
-        let mut workers: Vec<Option<(Worker, Vec<QueuedFetch>)>> = vec![None, None];
-        let mut names = 0;
-        // By patient: events since the last fetch that began after them, and
-        // merges that nobody has carried out.
-        let mut open: BTreeMap<String, u64> = BTreeMap::new();
-        let mut merges: BTreeMap<(String, String), u64> = BTreeMap::new();
-        let mut seen_at_take: BTreeMap<i64, (u64, Vec<((String, String), u64)>)> = BTreeMap::new();
-        let mut number = 0_u8;
-        for step in steps {
-            now += 1;
-            match step {
-                Step::Event { patient, merged } => {
-                    number += 1;
-                    let text = match merged {
-                        Some(merged) => format!("{patient}<{merged}"),
-                        None => patient.to_string(),
-                    };
-                    bench.record(&[arrival(number, &[&text])]);
-                    *open.entry(patient.to_string()).or_default() += 1;
-                    if let Some(merged) = merged {
-                        *merges.entry((patient.to_string(), merged.to_string())).or_default() += 1;
-                    }
-                }
-                Step::Take(which) => {
-                    let which = usize::from(which);
-                    let (worker, mut held) = workers[which].take().unwrap_or_else(|| {
-                        names += 1;
-                        (bench.state.worker(&format!("w{names}")).unwrap(), Vec::new())
-                    });
-                    for fetch in bench.take(&worker, now) {
-                        let value = fetch.wanted.patient.value.clone();
-                        for (_, others) in workers.iter().flatten() {
-                            prop_assert!(!values(others).contains(&&*value) || now > 100_000);
-                        }
-                        let merged = fetch.wanted.merged.iter().map(|it| {
-                            let key = (value.clone(), it.value.clone());
-                            let count = merges.get(&key).copied().unwrap_or_default();
-                            (key, count)
-                        });
-                        seen_at_take.insert(fetch.id, (open.get(&value).copied().unwrap_or_default(), merged.collect()));
-                        held.push(fetch);
-                    }
-                    workers[which] = Some((worker, held));
-                }
-                Step::Finish(which) => {
-                    if let Some((worker, held)) = &mut workers[usize::from(which)]
-                        && let Some(fetch) = held.pop()
-                    {
-                        let before = bench.state.open_fetches(None).unwrap();
-                        bench.state.finish_fetch(worker, &fetch, now).unwrap();
-                        if bench.state.open_fetches(None).unwrap() < before {
-                            let (events, merged) = seen_at_take.remove(&fetch.id).unwrap();
-                            *open.get_mut(&fetch.wanted.patient.value).unwrap() -= events;
-                            for (key, count) in merged {
-                                *merges.get_mut(&key).unwrap() -= count;
-                            }
-                        }
-                    }
-                }
-                Step::Retry(which) => {
-                    if let Some((worker, held)) = &mut workers[usize::from(which)]
-                        && let Some(fetch) = held.pop()
-                    {
-                        bench.state.retry_fetch(worker, &fetch, now).unwrap();
-                    }
-                }
-                Step::Die(which) => workers[usize::from(which)] = None,
-                Step::Hang => now += 200_000,
-            }
-        }
-        // In the end one worker does it all.
-        workers.clear();
-        let last = bench.state.worker("last").unwrap();
-        let mut rounds = 0;
-        while bench.state.open_fetches(None).unwrap() > 0 {
-            rounds += 1;
-            prop_assert!(rounds < 100, "the queue does not empty");
-            now += 1_000_000;
-            for fetch in bench.take(&last, now) {
-                let value = &fetch.wanted.patient.value;
-                open.insert(value.clone(), 0);
-                for merged in &fetch.wanted.merged {
-                    merges.insert((value.clone(), merged.value.clone()), 0);
-                }
-                bench.state.finish_fetch(&last, &fetch, now).unwrap();
-            }
-        }
-        prop_assert!(open.values().all(|events| *events == 0), "{open:?}");
-        prop_assert!(merges.values().all(|events| *events == 0), "{merges:?}");
-    }
 }

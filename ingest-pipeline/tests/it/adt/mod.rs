@@ -4,5 +4,6 @@
 mod corpus;
 mod inbox;
 mod judge;
+mod promises;
 mod site;
 mod work;

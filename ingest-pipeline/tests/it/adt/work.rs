@@ -363,3 +363,20 @@ fn workers_share_an_inbox() {
     assert_eq!(patients, ["12"]);
     assert_eq!(site.own.state().open_fetches(None).unwrap(), 0);
 }
+
+#[test]
+fn a_store_that_was_replaced_gets_all_of_a_record() {
+    let site = Site::new(|builder| builder.search(SearchSettings::default()));
+    let (_, mrn) = site.mrn(0);
+    let receiver = site.receiver();
+    receiver.take_one(&message("A01", "1", &mrn, ""));
+    let first = site.drain();
+    std::fs::remove_file(site.own.db()).unwrap();
+    site.clock.advance(Duration::from_secs(3_600));
+    receiver.take_one(&message("A08", "2", &mrn, ""));
+    let second = site.drain();
+    assert_eq!(
+        second.created, first.created,
+        "and not only what has changed since"
+    );
+}
