@@ -30,30 +30,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..rounds {
         let folder = tempfile::tempdir()?;
         let (count, latencies) = fsyncs(folder.path(), Duration::from_secs(seconds))?;
-        row("append and fsync", 1, count, seconds, &latencies);
+        let rate = count as f64 / seconds as f64;
+        row("append and fsync", 1, rate, &latencies);
         for senders in [1, 10, 100] {
             let latencies = acknowledged(senders, Duration::from_secs(seconds))?;
-            row(
-                "acknowledged",
-                senders,
-                latencies.len(),
-                seconds,
-                &latencies,
-            );
+            let rate = latencies.len() as f64 / seconds as f64;
+            row("acknowledged", senders, rate, &latencies);
         }
     }
     let latencies = to_the_store(200)?;
-    row("sent to stored", 1, latencies.len(), seconds, &latencies);
+    let total: Duration = latencies.iter().sum();
+    let rate = latencies.len() as f64 / total.as_secs_f64();
+    row("sent to stored", 1, rate, &latencies);
     Ok(())
 }
 
-fn row(what: &str, senders: usize, count: usize, seconds: u64, latencies: &[Duration]) {
+fn row(what: &str, senders: usize, rate: f64, latencies: &[Duration]) {
     let mut sorted = latencies.to_vec();
     sorted.sort();
     let at = |percent: usize| sorted[(sorted.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-    let rate = count as u64 / seconds;
     println!(
-        "| {what} | {senders} | {rate} | {:.1} | {:.1} |",
+        "| {what} | {senders} | {rate:.0} | {:.1} | {:.1} |",
         at(50),
         at(99)
     );

@@ -262,9 +262,13 @@ pub(crate) fn data(name: &str) -> PathBuf {
 
 /// The command as it was built for this profile. It belongs to another
 /// package, so it is brought up to date here, once for the whole test run.
+/// `INGEST_BIN` names another one, such as a release build for figures.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("INGEST_BIN") {
+            return path.into();
+        }
         let test = std::env::current_exe().expect("the path of this test");
         let mut above = test.ancestors().skip(2);
         let folder = above.next().expect("target/PROFILE/deps/TEST");

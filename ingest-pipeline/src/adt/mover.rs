@@ -26,6 +26,7 @@ pub(super) fn run(path: &Path, messages: &MessageArchive, news: &Receiver<()>) {
                 }
                 healthy = true;
                 goes_on = news.recv().is_ok();
+                wait_for_quiet(news);
             }
             Err(error) => {
                 if healthy {
@@ -45,6 +46,15 @@ pub(super) fn run(path: &Path, messages: &MessageArchive, news: &Receiver<()>) {
         }
         // What has come meanwhile is moved in one go.
         while news.try_recv().is_ok() {}
+    }
+}
+
+/// Those who wait for an acknowledgement go first: both want the disk.
+fn wait_for_quiet(news: &Receiver<()>) {
+    for _ in 0..MOST_WRITES {
+        if news.recv_timeout(QUIET).is_err() {
+            return;
+        }
     }
 }
 
@@ -84,4 +94,8 @@ fn archive(one: &Unarchived, messages: &MessageArchive) -> Result<()> {
 
 const BATCH: u32 = 256;
 const THREADS: usize = 8;
+/// Without a write to the inbox.
+const QUIET: Duration = Duration::from_millis(50);
+/// Writes to the inbox after which the archive has its turn all the same.
+const MOST_WRITES: u32 = 200;
 const PAUSE: Duration = Duration::from_secs(5);
