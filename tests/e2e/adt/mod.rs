@@ -3,6 +3,7 @@
 mod commands;
 mod crowd;
 mod disk;
+mod fetch;
 mod kill;
 mod privacy;
 mod site;
