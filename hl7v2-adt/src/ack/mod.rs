@@ -198,9 +198,16 @@ fn encoding_characters(to: &Header<'_>) -> Vec<u8> {
         repetition,
         escape,
         subcomponent,
+        truncation,
         ..
     } = to.delimiters();
-    let chosen = [Some(component), repetition, escape, subcomponent];
+    let chosen = [
+        Some(component),
+        repetition,
+        escape,
+        subcomponent,
+        truncation,
+    ];
     chosen.into_iter().flatten().collect()
 }
 

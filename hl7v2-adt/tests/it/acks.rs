@@ -52,6 +52,13 @@ fn acknowledgements_echo_what_they_answer() {
             internal,
             "MSH|^~|C|D|A|B|20240305101501+0000||ACK^A08^ACK|OWN1|P|2.3\rMSA|AR|1\rERR|^^^207\r",
         ),
+        // Something behind the encoding characters, which stay what they are.
+        (
+            "MSH|^~\\&#\n|A|B|C|D|||ADT^A08|1|P|2.7\rPID|1",
+            AckCode::Aa,
+            None,
+            "MSH|^~\\&#|C|D|A|B|20240305101501+0000||ACK^A08^ACK|OWN1|P|2.7\rMSA|AA|1\r",
+        ),
         // Separators of its own; no type, no control id.
         (
             "MSH$~*\\@$A$B",

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ingest_pipeline::hl7::listener::{Certificates, Clients, Limits, Listener};
+use ingest_pipeline::store::RunState;
 use ingest_pipeline::{Error, SystemClock, causes};
 use serde_json::json;
 
@@ -67,6 +68,12 @@ pub(super) fn run(
             Exit::Unexpected,
             "the worker ended with a bug",
         )),
+        Some(Ok(Ok(mut summary))) if !context.global.json => {
+            // That it was stopped is how it ends.
+            summary.state = RunState::Completed;
+            report::lines(work::text(&summary))?;
+            Ok(Exit::Ok)
+        }
         _ => Ok(Exit::Ok),
     }
 }

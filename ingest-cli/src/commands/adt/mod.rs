@@ -56,6 +56,8 @@ fn received(context: &Context<'_>, summary: &ReceiveSummary) -> Result<(), Failu
         format!(
             "{received} messages: accepted {accepted}, ignored {ignored}, duplicates {duplicates}, rejected {rejected}"
         ),
-        format!("{queued_fetches} fetches queued, {dead_letters} dead letters"),
+        format!(
+            "dead letters among the rejected: {dead_letters}; fetches asked for: {queued_fetches}"
+        ),
     ])
 }

@@ -19,7 +19,7 @@ pub(super) fn run(
     if context.global.json {
         report::json(&summary)?;
     } else {
-        report::lines(load::text(&summary))?;
+        report::lines(text(&summary))?;
     }
     Ok(Exit::Ok)
 }
@@ -48,4 +48,12 @@ pub(super) fn work(
         options,
     )?;
     Ok(work.run()?)
+}
+
+/// What was fetched, for people.
+pub(super) fn text(summary: &RunSummary) -> Vec<String> {
+    let mut lines = load::text(summary);
+    // Every fetch is a run of its own; the last line names none of them.
+    lines.pop();
+    lines
 }
