@@ -93,9 +93,9 @@ fn archive(one: &Unarchived, messages: &MessageArchive) -> Result<()> {
 }
 
 const BATCH: u32 = 256;
-const THREADS: usize = 8;
+const THREADS: usize = 4;
 /// Without a write to the inbox.
 const QUIET: Duration = Duration::from_millis(50);
 /// Writes to the inbox after which the archive has its turn all the same.
-const MOST_WRITES: u32 = 200;
+const MOST_WRITES: u32 = 2_000;
 const PAUSE: Duration = Duration::from_secs(5);
