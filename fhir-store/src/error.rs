@@ -88,6 +88,25 @@ pub enum Error {
         /// What the database said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The FHIR server that holds the resources can't be written or read.
+    ///
+    /// What it was not told yet waits in the state of the store and goes out first thing next time.
+    #[error("the FHIR server of the store failed; what it lacks is sent by the next run")]
+    Server {
+        /// What happened.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was asked to stop while it talked to its server.
+    ///
+    /// Where that leaves a write is as with [`Server`](Self::Server).
+    #[error("interrupted")]
+    Interrupted,
+    /// The state of the store speaks of the resources on another FHIR server.
+    #[error("{} is the state of a store on another FHIR server: choose another path", path.display())]
+    OtherServer {
+        /// The state.
+        path: PathBuf,
+    },
     /// A value in the database is not what this version writes there.
     #[error(
         "column {column} of the store holds an unexpected value: restore the store from a backup"

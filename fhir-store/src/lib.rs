@@ -6,6 +6,8 @@ mod error;
 mod memory;
 mod resource;
 mod run;
+#[cfg(feature = "server")]
+mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -13,9 +15,12 @@ pub use error::{Error, Result};
 pub use fhir_provenance::{Message, ProvenanceIds, Remediation, Sha256Ids};
 pub use memory::InMemoryStore;
 pub use resource::{
-    Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, ResourceStore, Stored, WriteContext,
+    Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Refusal, ResourceStore, Stored,
+    WriteContext,
 };
 pub use run::{Counts, NewRun, QuarantineRecord, Refused, RunRecord, RunState, RunStore};
+#[cfg(feature = "server")]
+pub use server::{ServerReport, ServerSettings, ServerStore, Unresolved, VerifyReport};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DeadLetter, SqliteStore};
 

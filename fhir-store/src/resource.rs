@@ -26,6 +26,13 @@ pub trait ResourceStore {
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()>;
 
+    /// Why puts were [`Refused`](PutOutcome::Refused) since the last call, in their order.
+    ///
+    /// A store that refuses nothing has nothing to say.
+    fn take_refusals(&mut self) -> Vec<Refusal> {
+        Vec::new()
+    }
+
     /// Deletes the resources of `batch` in order and appends one outcome for each.
     ///
     /// A delete is a version without a body; the versions before it stay.
@@ -235,6 +242,34 @@ pub enum PutOutcome {
     },
     /// Type and id belong to a resource of another source system: nothing was written.
     Conflict,
+    /// The FHIR server behind the store doesn't take the resource: nothing was written.
+    ///
+    /// [`ResourceStore::take_refusals`] says why.
+    Refused,
+}
+
+/// Why a FHIR server doesn't take a resource, in words that hold no content of it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Refusal {
+    /// Status of the answer, or of the entry of a Bundle.
+    pub status: u16,
+    /// [Type of the issue](https://hl7.org/fhir/R4/valueset-issue-type.html), such as `invariant`; empty where the server names none.
+    pub code: String,
+    /// Where in the resource, as FHIRPath; empty where the server doesn't say.
+    pub expression: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered {}", self.status)?;
+        if !self.code.is_empty() {
+            write!(f, ", {}", self.code)?;
+        }
+        if !self.expression.is_empty() {
+            write!(f, " at {}", self.expression)?;
+        }
+        Ok(())
+    }
 }
 
 /// What became of a [`Delete`].

@@ -1,4 +1,4 @@
-use super::{delete, found, identifier, put, resource};
+use super::{delete, found, has_content, identifier, put, resource};
 use crate::{Put, Store, Stored};
 
 /// A scan goes on where it stopped, past writes made in between.
@@ -9,8 +9,9 @@ pub fn scans_while_writing(store: &mut dyn Store) {
     }
     put(store, &[resource("Device", "e", "1234")]);
 
-    let page = store.scan(None, 0, 8).expect("scan");
-    assert_eq!(ids(&page), ["a", "b"], "stops at eight bytes of bodies");
+    let two = 2 * resource("Patient", "a", "1234").body.len();
+    let page = store.scan(None, 0, two).expect("scan");
+    assert_eq!(ids(&page), ["a", "b"], "stops at the bytes of two bodies");
     let after = page[1].sequence;
     put(store, &[resource("Patient", "a", "5678")]);
     put(store, &[resource("Patient", "d", "5678")]);
@@ -18,7 +19,7 @@ pub fn scans_while_writing(store: &mut dyn Store) {
     let page = store.scan(None, after, usize::MAX).expect("scan");
     assert_eq!(ids(&page), ["e", "a", "d", "c"]);
     assert!(page[3].deleted, "a delete is a current version");
-    assert_eq!(page[1].body.as_deref(), Some("5678"));
+    assert!(has_content(page[1].body.as_deref(), "5678"));
 
     let last = page[3].sequence;
     assert_eq!(store.scan(None, last, usize::MAX).expect("scan"), []);

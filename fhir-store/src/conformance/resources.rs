@@ -1,18 +1,22 @@
 use super::{
-    NOW, SOURCE, context, current, delete, deletion, found, identifier, put, put_as, resource,
+    NOW, SOURCE, body, context, current, delete, deletion, found, has_content, identifier, put,
+    put_as, resource,
 };
-use crate::{Amend, DeleteOutcome, Error, Put, PutOutcome, Store, Stored, WriteContext};
+use crate::{
+    Amend, Counts, DeleteOutcome, Error, NewRun, Put, PutOutcome, RunState, Store, Stored,
+    WriteContext,
+};
 
 /// The first content creates, the same again does nothing, another is the next version.
 pub fn creates_updates_and_skips(store: &mut dyn Store) {
     assert_eq!(store.get("Patient", "p").expect("get"), None);
-    let first = resource("Patient", "p", r#"{"a":1}"#);
+    let first = resource("Patient", "p", "1");
     assert_eq!(put(store, &[first]), [PutOutcome::Created]);
     assert_eq!(put(store, &[first]), [PutOutcome::Unchanged]);
     store.flush().expect("flush");
     assert_eq!(put(store, &[first]), [PutOutcome::Unchanged]);
 
-    let other = resource("Patient", "p", r#"{"a":2}"#);
+    let other = resource("Patient", "p", "2");
     let other = Put {
         source_id: "p in the source",
         ..other
@@ -29,7 +33,7 @@ pub fn creates_updates_and_skips(store: &mut dyn Store) {
     assert!(!stored.deleted);
 
     // The id is unique within its type only.
-    let namesake = resource("Group", "p", r#"{"a":2}"#);
+    let namesake = resource("Group", "p", "2");
     assert_eq!(put(store, &[namesake]), [PutOutcome::Created]);
 }
 
@@ -216,19 +220,70 @@ pub fn keeps_history(store: &mut dyn Store) {
     let history = store.history("Patient", "p").expect("history");
     let versions: Vec<_> = history
         .iter()
-        .map(|stored| (stored.version, stored.body.as_deref(), stored.deleted))
+        .map(|stored| (stored.version, stored.body.clone(), stored.deleted))
         .collect();
+    let body = |content| Some(body("Patient", "p", content));
     assert_eq!(
         versions,
         [
-            (1, Some("a"), false),
-            (2, Some("b"), false),
+            (1, body("a"), false),
+            (2, body("b"), false),
             (3, None, true)
         ]
     );
     assert!(history.is_sorted_by_key(|stored| stored.sequence));
     assert_eq!(store.history("Patient", "x").expect("history"), []);
     assert_eq!(store.history("Device", "p").expect("history"), []);
+}
+
+/// What a run has written can be read when it is over, and the same again is unchanged.
+pub fn keeps_content_past_a_run(store: &mut dyn Store) {
+    let run = NewRun {
+        id: "01JRUN",
+        connection: None,
+        kind: "load",
+        source_system: SOURCE,
+        started: NOW,
+    };
+    store.start_run(&run).expect("start_run");
+    put(store, &[resource("Patient", "p", "first")]);
+    let batch = [
+        resource("Patient", "p", "second"),
+        resource("Patient", "q", "other"),
+        resource("Device", "d", "device"),
+        resource("Device", "gone", "gone"),
+    ];
+    put(store, &batch);
+    delete(store, "Device", "gone");
+    let counts = Counts::default();
+    let completed = RunState::Completed;
+    store
+        .finish_run(run.id, completed, NOW, &counts, None, None)
+        .expect("finish_run");
+
+    let patient = current(store, "Patient", "p");
+    assert_eq!(patient.version, 2);
+    assert!(has_content(patient.body.as_deref(), "second"));
+    let scanned = store.scan(None, 0, usize::MAX).expect("scan");
+    let expected = [
+        ("p", "second"),
+        ("q", "other"),
+        ("d", "device"),
+        ("gone", ""),
+    ];
+    assert_eq!(scanned.len(), expected.len());
+    for (stored, (id, content)) in scanned.iter().zip(expected) {
+        assert_eq!(stored.id, id);
+        assert_eq!(stored.deleted, content.is_empty());
+        assert!(stored.deleted || has_content(stored.body.as_deref(), content));
+    }
+    let page = store.scan(None, 0, 1).expect("scan");
+    assert_eq!(page, scanned[..1]);
+    let history = store.history("Patient", "p").expect("history");
+    assert_eq!(history.len(), 2);
+    assert!(has_content(history[0].body.as_deref(), "first"));
+    assert!(has_content(history[1].body.as_deref(), "second"));
+    assert_eq!(put(store, &batch[..3]), [PutOutcome::Unchanged; 3]);
 }
 
 /// Amending changes content and identifiers of one version and nothing else.
@@ -257,7 +312,7 @@ pub fn amends_in_place(store: &mut dyn Store) {
         after,
         Stored {
             content_hash: new.content_hash,
-            body: Some("amended".to_owned()),
+            body: Some(new.body.to_owned()),
             ..before
         }
     );
@@ -321,7 +376,7 @@ pub fn amends_earlier_versions(store: &mut dyn Store) {
     store.amend(&[amend]).expect("amend");
     let history = store.history("Patient", "p").expect("history");
     let bodies: Vec<_> = history.iter().map(|own| own.body.as_deref()).collect();
-    assert_eq!(bodies, [Some("amended"), Some("second")]);
+    assert_eq!(bodies, [Some(new.body), Some(second.body)]);
     assert_eq!(current(store, "Patient", "p"), history[1]);
     assert_eq!(found(store, "urn:mrn", "1"), ["p"]);
     assert_eq!(found(store, "urn:mrn", "2"), [""; 0]);

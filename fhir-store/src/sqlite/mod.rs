@@ -4,7 +4,7 @@ mod filter;
 mod intern;
 mod open;
 mod pending;
-mod read;
+pub(crate) mod read;
 mod runs;
 mod schema;
 mod write;
@@ -49,7 +49,20 @@ impl SqliteStore {
     ///
     /// [`Error::Locked`] while another writer has it, [`Error::ForeignFile`] for a file that is something else, [`Error::NewerSchema`] for a store of a later version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let (connection, lock) = open::read_write(path.as_ref())?;
+        let path = path.as_ref();
+        let store = Self::open_any(path)?;
+        if store.is_of_server()? {
+            return Err(Error::ForeignFile {
+                path: path.to_owned(),
+                what: "it is the state of a store on a FHIR server",
+            });
+        }
+        Ok(store)
+    }
+
+    /// Opens a store, or the state of one on a FHIR server.
+    fn open_any(path: &Path) -> Result<Self> {
+        let (connection, lock) = open::read_write(path)?;
         let writer = Writer::new(&connection)?;
         Ok(Self {
             connection,
@@ -57,6 +70,13 @@ impl SqliteStore {
             read_only: false,
             _lock: Some(lock),
         })
+    }
+
+    /// Whether the bodies are, or may be, on a FHIR server.
+    fn is_of_server(&self) -> Result<bool> {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'outbox'";
+        let found: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(found > 0)
     }
 
     /// Opens a store for reading, beside whoever writes it.
@@ -103,6 +123,45 @@ impl SqliteStore {
             self.write(|connection, writer| writer.settle(connection))?;
         }
         Ok(&self.connection)
+    }
+}
+
+/// For the store on a FHIR server, whose state is one of these.
+#[cfg(feature = "server")]
+impl SqliteStore {
+    /// Opens the state of a store on a FHIR server, with the tables of `sql` besides its own.
+    pub(crate) fn open_state(path: &Path, sql: &str) -> Result<Self> {
+        let mut state = Self::open_any(path)?;
+        // Else look-ups that are made for every write are planned anew for every value.
+        let stable_plans = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        state.connection.set_db_config(stable_plans, true)?;
+        if state.last_sequence() > 0 && !state.is_of_server()? {
+            return Err(Error::ForeignFile {
+                path: path.to_owned(),
+                what: "it is a store of its own",
+            });
+        }
+        state.change(|connection| Ok(connection.execute_batch(sql)?))?;
+        state.flush()?;
+        Ok(state)
+    }
+
+    /// Runs `body` over everything written so far, in the open transaction or a new one.
+    pub(crate) fn change<T>(&mut self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.write(|connection, writer| {
+            writer.settle(connection)?;
+            body(connection)
+        })
+    }
+
+    /// Reads what was written so far.
+    pub(crate) fn look<T>(&mut self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        body(self.settled()?)
+    }
+
+    /// The sequence number given out last.
+    pub(crate) const fn last_sequence(&self) -> i64 {
+        self.writer.last_sequence()
     }
 }
 

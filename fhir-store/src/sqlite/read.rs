@@ -52,6 +52,19 @@ pub(super) fn scan(
     after: u64,
     max_bytes: usize,
 ) -> Result<Vec<Stored>> {
+    scan_by(connection, resource_type, after, max_bytes, |stored| {
+        Ok(stored.body.as_ref().map_or(0, String::len))
+    })
+}
+
+/// [`scan`], where `length` says how many bytes a body has.
+pub(crate) fn scan_by(
+    connection: &Connection,
+    resource_type: Option<&str>,
+    after: u64,
+    max_bytes: usize,
+    length: impl Fn(&Stored) -> Result<usize>,
+) -> Result<Vec<Stored>> {
     let Ok(after) = i64::try_from(after) else {
         return Ok(Vec::new());
     };
@@ -66,7 +79,7 @@ pub(super) fn scan(
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
         let version = stored(row)?;
-        bytes += version.body.as_ref().map_or(0, String::len);
+        bytes += length(&version)?;
         page.push(version);
         if bytes >= max_bytes {
             break;

@@ -48,6 +48,12 @@ impl Writer {
         })
     }
 
+    /// The sequence number given out last.
+    #[cfg(feature = "server")]
+    pub(super) const fn last_sequence(&self) -> i64 {
+        self.last_seq
+    }
+
     /// Whether the tables hold everything that was written.
     pub(super) fn is_settled(&self) -> bool {
         self.pending.is_empty()

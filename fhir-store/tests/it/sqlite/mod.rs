@@ -20,6 +20,8 @@ fn sqlite_conforms() {
         let path = folder.path().join(format!("{number}.db"));
         Box::new(SqliteStore::open(path).expect("open"))
     });
+    let mut store = SqliteStore::open(store_path(&folder)).expect("open");
+    conformance::renders_provenance_at_its_limits(&mut store);
 }
 
 /// The same promises where the store isn't new, and so takes no short cut of a first load.

@@ -1,0 +1,74 @@
+//! What is sent when nobody waits for its outcome any more.
+
+use super::deliver::Delivery;
+use super::write::Write;
+use super::{ServerStore, outbox};
+use crate::{Refusal, Refused, Result, RunStore as _};
+
+impl ServerStore {
+    /// Tells the server what an earlier run could not, before anything else.
+    pub(super) fn recover(&mut self) -> Result<()> {
+        if self.recovered {
+            return Ok(());
+        }
+        let mut after = 0;
+        loop {
+            let versions = self
+                .local
+                .look(|connection| outbox::list(connection, false, after, STEP))?;
+            let Some(&last) = versions.last() else { break };
+            after = last;
+            self.deliver_late(&versions)?;
+        }
+        self.recovered = true;
+        Ok(())
+    }
+
+    /// Tries again what was held, as long as that helps.
+    pub(super) fn release(&mut self) -> Result<()> {
+        loop {
+            let versions = self.releasable()?;
+            if versions.is_empty() {
+                return Ok(());
+            }
+            let mut told = 0;
+            for step in versions.chunks(STEP as usize) {
+                told += self.deliver_late(step)?;
+            }
+            if told == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells the server of versions for which nobody waits any more, and quarantines what it refuses. How many fewer there are.
+    pub(super) fn deliver_late(&mut self, versions: &[i64]) -> Result<usize> {
+        let mut delivery = Delivery {
+            late: true,
+            ..Delivery::default()
+        };
+        self.deliver(versions, &mut delivery)?;
+        Ok(delivery.told + delivery.refused.len())
+    }
+
+    /// Keeps what was refused where there is no outcome any more to say so.
+    pub(super) fn quarantine_refused(&mut self, write: &Write, refusal: &Refusal) -> Result<()> {
+        self.report.refused_late += 1;
+        let record = Refused {
+            file: OUTBOX,
+            line: None,
+            byte_offset: None,
+            reason: "store-refused",
+            detail: &refusal.to_string(),
+            body: write.body.as_deref().unwrap_or_default().as_bytes(),
+        };
+        let run = write.run.as_deref().unwrap_or_default();
+        self.local.quarantine(run, &record).map(drop)
+    }
+}
+
+/// Versions that are read from the outbox at a time.
+const STEP: i64 = 250;
+
+/// Where a record stood whose file is no longer known.
+const OUTBOX: &str = "(outbox)";
