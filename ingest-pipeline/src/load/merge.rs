@@ -73,7 +73,7 @@ impl Writer<'_> {
             message: message.as_ref().map(Message::borrowed),
             revert: true,
         };
-        if let Some(outcome) = self.put_one(put)? {
+        if let Some(outcome) = self.correct(put)? {
             self.count("Patient", outcome, false);
         }
         Ok(())

@@ -1,12 +1,14 @@
 //! The end of a run: what needed all of the input first.
 
 use fhir_normalize::{Conditional, IdMode, Normalizer, Reason, Rejected};
-use fhir_store::{Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Remediation, Stored};
+use fhir_store::{
+    Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Refusal, Remediation, Stored,
+};
 
 use super::cause::Message;
 use super::spool::Waiting;
 use super::worker::Aliases;
-use super::writer::{CONFLICT, Writer, context};
+use super::writer::{CONFLICT, Writer, context, refused_by_server};
 use crate::matches::Matches;
 use crate::{Event, Result};
 
@@ -108,7 +110,7 @@ impl Writer<'_> {
             message: None,
             revert: true,
         };
-        let outcome = self.put_one(put)?;
+        let outcome = self.correct(put)?;
         if let (Some(outcome), Some(name)) = (outcome, fhir_normalize::resource_type(resource_type))
         {
             self.count(name, outcome, false);
@@ -116,11 +118,26 @@ impl Writer<'_> {
         Ok(())
     }
 
-    pub(crate) fn put_one(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
+    /// Writes another version of what is stored, which no record asks for.
+    pub(crate) fn correct(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
+        let resource_type = put.resource_type;
+        let (outcome, refusal) = self.put_one(put)?;
+        if let Some(refusal) = refusal {
+            let reason = refusal.to_string();
+            tracing::warn!(
+                resource_type,
+                reason,
+                "the server of the store does not take a corrected version; the one before stays"
+            );
+        }
+        Ok(outcome)
+    }
+
+    fn put_one(&mut self, put: Put<'_>) -> Result<(Option<PutOutcome>, Option<Refusal>)> {
         let context = context(self.options, self.clock, &self.ids);
         let mut outcomes = Vec::new();
         self.store.put(&context, &[put], &mut outcomes)?;
-        Ok(outcomes.pop())
+        Ok((outcomes.pop(), self.store.take_refusals().pop()))
     }
 
     /// Writes the records that waited, in their order. Content that was there
@@ -242,8 +259,13 @@ impl Writer<'_> {
             message: message.as_ref().map(Message::borrowed),
             revert: is_last,
         };
-        match self.put_one(put)? {
+        let (outcome, refusal) = self.put_one(put)?;
+        match outcome {
             Some(PutOutcome::Conflict) => return Ok(Some(conflict())),
+            Some(PutOutcome::Refused) => {
+                let detail = refused_by_server(refusal);
+                return Ok(Some(Rejected::new(Reason::StoreRefused, detail)));
+            }
             Some(outcome) => {
                 self.count(record.resource_type, outcome, !remediations.is_empty());
             }

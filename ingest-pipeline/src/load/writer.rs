@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
-use fhir_store::{Identifier, Put, PutOutcome, Refused, Remediation, Store, WriteContext};
+use fhir_store::{Identifier, Put, PutOutcome, Refusal, Refused, Remediation, Store, WriteContext};
 
 use super::LoadOptions;
 use super::aside::{Late, waiting};
@@ -206,6 +206,7 @@ impl<'a> Writer<'a> {
             &puts,
             &mut outcomes,
         )?;
+        let mut refusals = self.store.take_refusals().into_iter();
         for (index, ((record, resource), outcome)) in direct.iter().zip(&outcomes).enumerate() {
             let mended = !resource.remediations.is_empty();
             match outcome {
@@ -226,6 +227,13 @@ impl<'a> Writer<'a> {
                 PutOutcome::Conflict => {
                     let bytes = &batch.data[record.place.bytes.clone()];
                     self.conflict(&record.place, resource.resource_type, bytes)?;
+                }
+                PutOutcome::Refused => {
+                    let bytes = &batch.data[record.place.bytes.clone()];
+                    let detail = refused_by_server(refusals.next());
+                    let reason = Reason::StoreRefused;
+                    let resource_type = resource.resource_type;
+                    self.refuse(&record.place, resource_type, reason, &detail, bytes)?;
                 }
                 outcome => self.count(resource.resource_type, *outcome, mended),
             }
@@ -375,6 +383,14 @@ pub(crate) fn context<'c>(
         recorded: millis(clock.now()),
         ids,
     }
+}
+
+/// What a record is refused with that the server behind the store turns down.
+pub(crate) fn refused_by_server(refusal: Option<Refusal>) -> String {
+    refusal.map_or_else(
+        || "the server does not take it".to_owned(),
+        |refusal| refusal.to_string(),
+    )
 }
 
 pub(crate) fn part<'p, T>(all: &'p [T], span: &std::ops::Range<u32>) -> &'p [T] {

@@ -23,6 +23,7 @@ mod order;
 #[cfg(feature = "bulk")]
 mod probe;
 mod replay;
+mod server;
 #[cfg(feature = "bulk")]
 mod site;
 mod support;
