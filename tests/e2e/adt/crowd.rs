@@ -1,5 +1,7 @@
 //! Many senders, and some that behave badly. `ADT_CROWD=200` is what developers
-//! run, with a release build; in CI there are fewer.
+//! run, with a release build; in CI there are fewer. `ADT_PACE=200` has each of
+//! them wait for so many milliseconds between messages; else the next one goes
+//! out when the one before is answered.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -16,6 +18,7 @@ use super::site::{Site, message, widened};
 fn senders_are_answered_whatever_others_do() {
     let crowd = widened("ADT_CROWD", 24);
     let each = widened("ADT_MESSAGES", 20);
+    let pace = Duration::from_millis(widened("ADT_PACE", 0) as u64);
     let site = Site::new(10);
     let listening = site.listen(&["--no-work", "--quiet"]);
     let (address, mrns) = (listening.address, site.mrns());
@@ -54,6 +57,8 @@ fn senders_are_answered_whatever_others_do() {
                 scope.spawn(move || {
                     let mut connection = MllpSender::connect(address).expect("a connection");
                     let mut latencies = Vec::new();
+                    // Not all at the same moment.
+                    SystemClock.sleep(pace * sender as u32 / crowd as u32);
                     for number in 0..each {
                         let text = message(
                             "A08",
@@ -65,6 +70,7 @@ fn senders_are_answered_whatever_others_do() {
                         assert_eq!(answer.code(), "AA");
                         assert_eq!(answer.control_id(), format!("{sender}-{number}"));
                         latencies.push(SystemClock.now().duration_since(from).unwrap_or_default());
+                        SystemClock.sleep(pace);
                     }
                     latencies
                 })
