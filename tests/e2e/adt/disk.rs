@@ -1,11 +1,11 @@
 //! A disk that is full, where this user may mount a small one, and files that
-//! can't be written.
+//! can't be written. What waits meanwhile goes on afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::site::{Site, message};
+use super::site::{Site, eventually, message, state};
 
 /// A small file system, until this is dropped.
 struct Mounted(PathBuf);
@@ -136,4 +136,40 @@ fn a_state_that_may_not_be_written_gives_errors_until_it_may() {
         (&summary["accepted"], &summary["rejected"]),
         (&2.into(), &1.into())
     );
+}
+
+#[test]
+fn fetches_wait_while_the_state_fails_and_go_on_without_a_restart() {
+    let site = Site::new(2);
+    let listening = site.listen(&[]);
+    let path = site.folder.path("ingest.state.db");
+    let by_hand = |sql: &str| {
+        let connection = rusqlite::Connection::open(&path).expect("the state");
+        connection.execute_batch(sql).expect("SQL");
+    };
+    // Messages come in, but no fetch can be taken, as on a disk that has just become full.
+    by_hand(
+        "CREATE TRIGGER full BEFORE UPDATE OF holder ON fetch \
+         BEGIN SELECT RAISE(ABORT, 'as if it were full'); END",
+    );
+    let mut sender = listening.sender();
+    for (number, mrn) in site.mrns().iter().enumerate() {
+        let answer = sender.send(&message("A08", &format!("m{number}"), mrn));
+        assert_eq!(answer.expect("an answer").code(), "AA");
+    }
+    eventually("a line in the log", || {
+        listening
+            .text()
+            .contains("fetches wait until it works again")
+    });
+    by_hand("DROP TRIGGER full");
+    eventually("an empty queue", || {
+        state(&site, "SELECT count(*) FROM fetch") == ["0"]
+    });
+    drop(sender);
+    let (_, log) = listening.stop();
+    assert!(log.contains("the state database works again"), "{log}");
+    assert_eq!(log.matches("until it works again").count(), 1, "{log}");
+    let patients = "SELECT count(*) FROM resources WHERE type = 'Patient'";
+    assert_eq!(site.folder.query(patients), ["2"]);
 }

@@ -17,13 +17,13 @@ use crate::clock::millis;
 use crate::config::ConnectionSettings;
 use crate::connect::Surroundings;
 use crate::error::http_kind;
-use crate::fetch::{self, FetchError, FetchOptions, FetchRequest, Fetcher, Gathered, InStore};
+use crate::fetch::{self, FetchError, FetchOptions, Fetcher, Gathered};
 use crate::state::State;
 use crate::state::inbox::{QueuedFetch, Worker};
 use crate::{Error, ErrorKind, Result, RunSummary, causes};
 use heartbeat::Heartbeat;
 pub use options::WorkOptions;
-use request::{reason, request};
+use request::{Read, gather, reason, request};
 use total::Total;
 
 /// A worker. Several may share an inbox, in one process or many; what one that
@@ -36,14 +36,10 @@ pub struct Work<'a> {
     state_path: &'a Path,
     state: State,
     worker: Worker,
+    /// The worker's.
+    id: String,
     options: WorkOptions,
     shown: Shown,
-}
-
-/// What became of one fetch.
-enum Read {
-    There(Gathered),
-    Failed(FetchError),
 }
 
 impl<'a> Work<'a> {
@@ -63,6 +59,7 @@ impl<'a> Work<'a> {
         let state = State::open(state_path)?;
         Ok(Self {
             worker: state.worker(&options.id)?,
+            id: options.id.clone(),
             connections: connections
                 .into_iter()
                 .map(|settings| (settings.name.clone(), settings))
@@ -80,11 +77,46 @@ impl<'a> Work<'a> {
     /// Works until it is interrupted or, where that is wanted, nothing waits
     /// any more. Gives what all its runs did together.
     ///
+    /// A state database that fails is tried again: a disk that was full needs
+    /// no restart.
+    ///
     /// # Errors
-    /// When the state database or the store fails.
+    /// When the state database fails, and nothing more is to be waited for.
     pub fn run(&mut self) -> Result<RunSummary> {
         let mut total = Total::new(&self.options.id);
-        let _heartbeat = Heartbeat::start(self.state_path, &self.options.id, self.around)?;
+        // One line for each time that it goes wrong.
+        let mut healthy = true;
+        while let Err(error) = self.work(&mut total, &mut healthy) {
+            if self.options.drain {
+                return Err(error);
+            }
+            if healthy {
+                let error = causes(&error);
+                tracing::error!(
+                    error,
+                    "the state database fails; fetches wait until it works again"
+                );
+            }
+            healthy = false;
+            if !self
+                .around
+                .interrupt
+                .sleep(&*self.around.clock, STATE_PAUSE)
+            {
+                break;
+            }
+        }
+        self.show_dead_letters();
+        let elapsed = self.now() - total.started.unwrap_or_else(|| self.now());
+        Ok(total.finish(elapsed, self.around.interrupt.is_interrupted()))
+    }
+
+    /// Until it is interrupted, or nothing waits any more.
+    fn work(&mut self, total: &mut Total, healthy: &mut bool) -> Result<()> {
+        if !*healthy {
+            self.begin_anew()?;
+        }
+        let _heartbeat = Heartbeat::start(self.state_path, &self.id, self.around)?;
         let only = match self.connections.len() {
             1 => self.connections.keys().next().cloned(),
             _ => None,
@@ -96,8 +128,12 @@ impl<'a> Work<'a> {
                 self.now(),
                 self.options.batch,
             )?;
+            if !*healthy {
+                tracing::info!("the state database works again");
+                *healthy = true;
+            }
             if !taken.is_empty() {
-                self.carry_out(taken, &mut total)?;
+                self.carry_out(taken, total)?;
                 continue;
             }
             self.show_dead_letters();
@@ -106,9 +142,17 @@ impl<'a> Work<'a> {
             }
             self.wait(only.as_deref())?;
         }
-        self.show_dead_letters();
-        let elapsed = self.now() - total.started.unwrap_or_else(|| self.now());
-        Ok(total.finish(elapsed, self.around.interrupt.is_interrupted()))
+        Ok(())
+    }
+
+    /// As another worker, so that what this one has taken comes back like that
+    /// of one that died.
+    fn begin_anew(&mut self) -> Result<()> {
+        let state = State::open(self.state_path)?;
+        let id = self.around.run_id();
+        self.worker = state.worker(&id)?;
+        (self.state, self.id) = (state, id);
+        Ok(())
     }
 
     /// Until something is due, but not for long: others queue as well.
@@ -332,18 +376,6 @@ impl std::fmt::Debug for Work<'_> {
     }
 }
 
-fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Read {
-    // What a store has of the patients changes with every batch.
-    let known = match InStore::read(db, fetcher.normalize()) {
-        Ok(known) => known,
-        Err(error) => return Read::Failed(FetchError::Store(Box::new(error))),
-    };
-    match fetcher.gather(request, &known) {
-        Ok(gathered) => Read::There(gathered),
-        Err(error) => Read::Failed(error),
-    }
-}
-
 fn folder(db: &Path) -> PathBuf {
     match db.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
@@ -357,5 +389,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 /// Between two attempts to open a store that another process writes.
 const PAUSE: Duration = Duration::from_millis(200);
+/// After the state database has failed.
+const STATE_PAUSE: Duration = Duration::from_secs(1);
 /// For how long what was fetched waits for the store.
 const PATIENCE: Duration = Duration::from_secs(600);

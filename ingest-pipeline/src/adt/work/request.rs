@@ -1,11 +1,11 @@
-//! From what waits in the queue to what a fetcher takes, and back to why it
-//! failed.
+//! From what waits in the queue to what a fetcher takes, and back to what it
+//! read or why it failed.
 
 use std::path::Path;
 
 use crate::TriggerMessage;
 use crate::bulk::{SqliteFile, StoreAccess as _};
-use crate::fetch::{FetchError, FetchRequest, PatientKey};
+use crate::fetch::{FetchError, FetchRequest, Fetcher, Gathered, InStore, PatientKey};
 use crate::state::inbox::{PatientIdentifier, QueuedFetch};
 
 pub(super) fn request(fetch: &QueuedFetch, db: &Path) -> FetchRequest {
@@ -44,5 +44,23 @@ pub(super) fn reason(error: &FetchError) -> &'static str {
         FetchError::Links { .. } => "patient-links",
         FetchError::Unfiltered { .. } => "search-unfiltered",
         _ => "fetch-failed",
+    }
+}
+
+/// What became of one fetch.
+pub(super) enum Read {
+    There(Gathered),
+    Failed(FetchError),
+}
+
+pub(super) fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Read {
+    // What a store has of the patients changes with every batch.
+    let known = match InStore::read(db, fetcher.normalize()) {
+        Ok(known) => known,
+        Err(error) => return Read::Failed(FetchError::Store(Box::new(error))),
+    };
+    match fetcher.gather(request, &known) {
+        Ok(gathered) => Read::There(gathered),
+        Err(error) => Read::Failed(error),
     }
 }
