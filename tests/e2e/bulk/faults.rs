@@ -81,6 +81,15 @@ const TABLE: &[(&str, Outcome)] = &[
     ("search-relative", NotMet),
     ("search-redirect", NotMet),
     ("search-cut", NotMet),
+    ("write-503", NotMet),
+    ("write-429", NotMet),
+    ("write-401", NotMet),
+    ("write-dropped", NotMet),
+    ("write-cut", NotMet),
+    ("write-slow", NotMet),
+    ("write-done-dropped", NotMet),
+    ("write-done-504", NotMet),
+    ("write-done-slow", NotMet),
 ];
 
 /// What goes wrong once at every place and can be got over, for servers of
