@@ -201,6 +201,14 @@ pub(crate) fn random() -> Result<[u8; 10], Failure> {
     Ok(bytes)
 }
 
+/// The folder of a store, where its temporary files go.
+pub(crate) fn folder(db: &Path) -> &Path {
+    match db.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
 pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

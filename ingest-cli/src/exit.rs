@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use ingest_pipeline::{Error, ErrorKind, causes, store};
+use ingest_pipeline::store::{self, RunState};
+use ingest_pipeline::{Error, ErrorKind, RunSummary, causes};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// How a run ended.
+    pub(crate) const fn of(run: &RunSummary, strict: bool) -> Self {
+        match run.state {
+            RunState::Interrupted => Self::Interrupted,
+            RunState::Partial => Self::Partial,
+            _ if strict && run.quarantined > 0 => Self::Quarantined,
+            _ => Self::Ok,
+        }
+    }
+
     /// The name in JSON errors.
     pub(crate) const fn code(self) -> &'static str {
         match self {

@@ -47,12 +47,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
     } else {
         report::lines(text(&summary))?;
     }
-    Ok(match summary.run.state {
-        RunState::Interrupted => Exit::Interrupted,
-        RunState::Partial => Exit::Partial,
-        _ if args.strict && summary.run.quarantined > 0 => Exit::Quarantined,
-        _ => Exit::Ok,
-    })
+    Ok(Exit::of(&summary.run, args.strict))
 }
 
 /// An export, with everything that it needs.

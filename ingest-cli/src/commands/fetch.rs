@@ -5,7 +5,7 @@ use ingest_pipeline::config::ConnectionSettings;
 use ingest_pipeline::fetch::{
     self, FetchOptions, FetchRequest, Fetcher, GatherCounts, Gathered, InStore, PatientKey,
 };
-use ingest_pipeline::store::{RunState, SqliteStore};
+use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Error, Event, Observer as _};
 use serde::Serialize;
 
@@ -20,10 +20,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Fetch) -> Result<Exit, Fai
     let settings = context.connection(&args.connection)?;
     let db = context.db(&args.db)?;
     let around = context::surroundings()?;
-    let folder = match db.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = context::folder(&db);
     let options = FetchOptions {
         full: args.full,
         ..FetchOptions::new(folder)
@@ -46,12 +43,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Fetch) -> Result<Exit, Fai
     } else {
         report::lines(text(&summary))?;
     }
-    Ok(match summary.run.state {
-        RunState::Interrupted => Exit::Interrupted,
-        RunState::Partial => Exit::Partial,
-        _ if args.strict && summary.run.quarantined > 0 => Exit::Quarantined,
-        _ => Exit::Ok,
-    })
+    Ok(Exit::of(&summary.run, args.strict))
 }
 
 fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Result<Gathered, Failure> {

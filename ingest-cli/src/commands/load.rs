@@ -1,11 +1,9 @@
-use std::path::Path;
-
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
 use crate::{report, signals};
-use ingest_pipeline::store::{RunState, SqliteStore};
+use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Load, LoadOptions, RunSummary, SystemClock, inputs, run_id};
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Failure> {
@@ -14,10 +12,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
     let db = context.db(&args.db)?;
     let inputs = inputs(&args.source.paths)?;
     let mut store = SqliteStore::open(&db)?;
-    let folder = match db.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = crate::context::folder(&db);
     let options = LoadOptions {
         organization,
         max_line: args.source.max_line,
@@ -33,12 +28,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
     } else {
         report::lines(text(&summary))?;
     }
-    Ok(match summary.state {
-        RunState::Interrupted => Exit::Interrupted,
-        RunState::Partial => Exit::Partial,
-        _ if args.strict && summary.quarantined > 0 => Exit::Quarantined,
-        _ => Exit::Ok,
-    })
+    Ok(Exit::of(&summary, args.strict))
 }
 
 /// The summary for people.

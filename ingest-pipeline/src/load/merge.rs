@@ -1,7 +1,6 @@
 //! Patients who turned out to be others.
 
 use fhir_normalize::Normalizer;
-use fhir_store::{Identifier, Put};
 
 use super::cause::{MergedPatient, Message};
 use super::ids::StoreIds;
@@ -54,29 +53,7 @@ impl Writer<'_> {
         let Ok(rewritten) = normalizer.rewrite(marked.as_bytes(), |_| None) else {
             return Ok(());
         };
-        let identifiers: Vec<_> = rewritten
-            .identifiers
-            .iter()
-            .map(|own| Identifier {
-                system: &own.system,
-                value: &own.value,
-            })
-            .collect();
-        let put = Put {
-            resource_type: "Patient",
-            id: &stored.id,
-            source_id: &stored.source_id,
-            content_hash: rewritten.content_hash,
-            body: rewritten.body,
-            identifiers: &identifiers,
-            remediations: &[],
-            message: message.as_ref().map(Message::borrowed),
-            revert: true,
-        };
-        if let Some(outcome) = self.correct(put)? {
-            self.count("Patient", outcome, false);
-        }
-        Ok(())
+        self.correct(&stored, &rewritten, message.as_ref())
     }
 
     /// Whether a record says nothing new, but would take away the link that

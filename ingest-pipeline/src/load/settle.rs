@@ -1,6 +1,6 @@
 //! The end of a run: what needed all of the input first.
 
-use fhir_normalize::{Conditional, IdMode, Normalizer, Reason, Rejected};
+use fhir_normalize::{Conditional, IdMode, Normalizer, Reason, Rejected, Rewritten};
 use fhir_store::{
     Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Refusal, Remediation, Stored,
 };
@@ -76,52 +76,40 @@ impl Writer<'_> {
         if !rewritten.changed {
             return Ok(());
         }
-        let identifiers: Vec<_> = rewritten
-            .identifiers
-            .iter()
-            .map(|own| Identifier {
-                system: &own.system,
-                value: &own.value,
-            })
-            .collect();
-        let Stored {
-            resource_type, id, ..
-        } = stored;
         if in_place {
             let amend = Amend {
-                resource_type,
-                id,
+                resource_type: &stored.resource_type,
+                id: &stored.id,
                 version: stored.version,
                 content_hash: rewritten.content_hash,
                 body: rewritten.body,
-                identifiers: &identifiers,
+                identifiers: &identifiers(&rewritten),
             };
             self.store.amend(&[amend])?;
             return Ok(());
         }
-        let put = Put {
-            resource_type,
-            id,
-            source_id: &stored.source_id,
-            content_hash: rewritten.content_hash,
-            body: rewritten.body,
-            identifiers: &identifiers,
-            remediations: &[],
-            message: None,
-            revert: true,
-        };
-        let outcome = self.correct(put)?;
-        if let (Some(outcome), Some(name)) = (outcome, fhir_normalize::resource_type(resource_type))
-        {
-            self.count(name, outcome, false);
-        }
-        Ok(())
+        self.correct(stored, &rewritten, None)
     }
 
     /// Writes another version of what is stored, which no record asks for.
-    pub(crate) fn correct(&mut self, put: Put<'_>) -> Result<Option<PutOutcome>> {
-        let resource_type = put.resource_type;
-        let (outcome, refusal) = self.put_one(put)?;
+    pub(crate) fn correct(
+        &mut self,
+        stored: &Stored,
+        rewritten: &Rewritten<'_>,
+        message: Option<&Message>,
+    ) -> Result<()> {
+        let resource_type = stored.resource_type.as_str();
+        let (outcome, refusal) = self.put_one(Put {
+            resource_type,
+            id: &stored.id,
+            source_id: &stored.source_id,
+            content_hash: rewritten.content_hash,
+            body: rewritten.body,
+            identifiers: &identifiers(rewritten),
+            remediations: &[],
+            message: message.map(Message::borrowed),
+            revert: true,
+        })?;
         if let Some(refusal) = refusal {
             let reason = refusal.to_string();
             tracing::warn!(
@@ -130,7 +118,11 @@ impl Writer<'_> {
                 "the server of the store does not take a corrected version; the one before stays"
             );
         }
-        Ok(outcome)
+        if let (Some(outcome), Some(name)) = (outcome, fhir_normalize::resource_type(resource_type))
+        {
+            self.count(name, outcome, false);
+        }
+        Ok(())
     }
 
     fn put_one(&mut self, put: Put<'_>) -> Result<(Option<PutOutcome>, Option<Refusal>)> {
@@ -306,6 +298,14 @@ impl Writer<'_> {
         aliases.since(&mut 0, |patient| normalizer.note_mrn_patient(patient));
         normalizer
     }
+}
+
+fn identifiers<'a>(rewritten: &Rewritten<'a>) -> Vec<Identifier<'a>> {
+    let pair = |own: &'a fhir_normalize::Identifier| Identifier {
+        system: &own.system,
+        value: &own.value,
+    };
+    rewritten.identifiers.iter().map(pair).collect()
 }
 
 fn conflict() -> Rejected {
