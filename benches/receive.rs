@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use ehr_sandbox::{Data, MllpSender, Sandbox};
 use fhir_http::{Clock as _, SystemClock};
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::adt::{self, Inbox, Receiver, Rules, Shown, Work, WorkOptions};
 use ingest_pipeline::config::{Archive, Config, ConnectionSettings};
 use ingest_pipeline::connect::Surroundings;
@@ -180,11 +181,19 @@ impl Site {
     }
 
     fn work(&self) {
-        let (db, state) = (self.db(), self.folder.path().join("state.db"));
+        let (store, state) = (SqliteFile(self.db()), self.folder.path().join("state.db"));
         let options = WorkOptions::new(self.around.run_id());
         let settings = vec![self.settings.clone()];
         let shown = Shown::new([]);
-        let work = Work::new(settings, &self.around, &db, &state, shown, options);
+        let work = Work::new(
+            settings,
+            &self.around,
+            &store,
+            self.folder.path(),
+            &state,
+            shown,
+            options,
+        );
         work.expect("a worker").run().expect("it works");
     }
 

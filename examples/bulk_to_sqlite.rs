@@ -7,7 +7,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use ingest_pipeline::bulk::{Bulk, BulkOptions, SqliteFile};
+use ingest_pipeline::access::SqliteFile;
+use ingest_pipeline::bulk::{Bulk, BulkOptions};
 use ingest_pipeline::config::Config;
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;

@@ -18,9 +18,12 @@ pub use resource::{
     Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Refusal, ResourceStore, Stored,
     WriteContext,
 };
-pub use run::{Counts, NewRun, QuarantineRecord, Refused, RunRecord, RunState, RunStore};
+pub use run::{
+    Counts, NewRun, QuarantineRecord, Refused, RunRecord, RunState, RunStore, StoreReport,
+    Unresolved,
+};
 #[cfg(feature = "server")]
-pub use server::{ServerReport, ServerSettings, ServerStore, Unresolved, VerifyReport};
+pub use server::{ServerSettings, ServerStore, VerifyReport};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DeadLetter, SqliteStore};
 

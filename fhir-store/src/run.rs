@@ -86,6 +86,35 @@ pub trait RunStore {
 
     /// Declares every reference to a pending alias changed, and forgets that there were any.
     fn settle_aliases(&mut self, source_system: &str) -> Result<()>;
+
+    /// What happened between the store and a server that holds its resources; nothing where there is none.
+    fn report(&mut self) -> Result<StoreReport> {
+        Ok(StoreReport::default())
+    }
+}
+
+/// What happened between a store and the server that holds its resources, since the store was opened.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StoreReport {
+    /// Resources that somebody else had changed or deleted on the server, found when they were written again.
+    pub drifted: u64,
+    /// Resources that were counted as written and that the server refused later. They are in the quarantine.
+    pub refused_late: u64,
+    /// What waits for the next run.
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// Writes that the server did not take so far.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Unresolved {
+    /// Type of the resources.
+    pub resource_type: String,
+    /// [Type of the issue](https://hl7.org/fhir/R4/valueset-issue-type.html) the server named: `not-found` or `processing` for a reference to what is not there. Empty for what it was not told yet.
+    pub code: String,
+    /// How many there are.
+    pub writes: u64,
 }
 
 /// A run that begins.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
+use ingest_pipeline::access::{FhirServer, SqliteFile, StoreAccess};
 use ingest_pipeline::config::{Config, ConnectionSettings, Tenant};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
@@ -42,24 +43,33 @@ impl<'a> Context<'a> {
         Ok(self.config.get_or_init(|| config.unwrap_or_default()))
     }
 
-    /// The store's file.
-    pub(crate) fn db(&self, db: &Db) -> Result<PathBuf, Failure> {
+    /// The store that is named, else the configured one.
+    pub(crate) fn store(&self, db: &Db, around: &Surroundings) -> Result<Target, Failure> {
+        if db.db.is_none()
+            && let Some(server) = self.config()?.store_server().map_err(Error::from)?
+        {
+            return Ok(Target::Server(FhirServer::new(server, around.clone())));
+        }
+        Ok(Target::File(SqliteFile(self.file(db)?)))
+    }
+
+    /// The file that this machine has of the store: all of it, or what is known
+    /// of the resources on a server.
+    pub(crate) fn file(&self, db: &Db) -> Result<PathBuf, Failure> {
         if let Some(path) = &db.db {
             return Ok(path.clone());
         }
-        let store = &self.config()?.store;
-        if store.fhir.is_some() && store.sqlite.is_none() {
-            return Err(Failure::new(
-                Exit::Configuration,
-                "the configured store is a FHIR server, which this command can't use yet",
-            )
-            .hint("name an SQLite file with --db"));
+        let config = self.config()?;
+        if let Some(server) = config.store_server().map_err(Error::from)? {
+            return Ok(server.state);
         }
-        Ok(store.sqlite.clone().unwrap_or_else(|| "ingest.db".into()))
+        let path = config.store.sqlite.clone();
+        Ok(path.unwrap_or_else(|| "ingest.db".into()))
     }
 
-    pub(crate) fn open_read_only(&self, db: &Db) -> Result<SqliteStore, Failure> {
-        Ok(SqliteStore::open_read_only(&self.db(db)?)?)
+    /// Runs, quarantine and what else of the store is on this machine.
+    pub(crate) fn records(&self, db: &Db) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open_read_only(self.file(db)?)?)
     }
 
     /// The tenant named, or the only one.
@@ -158,6 +168,37 @@ impl<'a> Context<'a> {
     }
 }
 
+/// A store of the command line or the configuration.
+pub(crate) enum Target {
+    File(SqliteFile),
+    Server(FhirServer),
+}
+
+impl Target {
+    pub(crate) fn access(&self) -> &dyn StoreAccess {
+        match self {
+            Self::File(file) => file,
+            Self::Server(server) => server,
+        }
+    }
+
+    /// What people know it by.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(SqliteFile(path)) => path.display().to_string(),
+            Self::Server(server) => server.base().to_owned(),
+        }
+    }
+
+    /// The folder of its file, where temporary files go.
+    pub(crate) fn folder(&self) -> &Path {
+        match self.access().file().parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+}
+
 /// The system's time, network and environment; signals interrupt it.
 pub(crate) fn surroundings() -> Result<Surroundings, Failure> {
     let around = Surroundings::system(env);
@@ -199,14 +240,6 @@ pub(crate) fn random() -> Result<[u8; 10], Failure> {
         )
     })?;
     Ok(bytes)
-}
-
-/// The folder of a store, where its temporary files go.
-pub(crate) fn folder(db: &Path) -> &Path {
-    match db.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
 }
 
 pub(crate) fn processors() -> usize {

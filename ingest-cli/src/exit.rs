@@ -33,7 +33,7 @@ impl Exit {
         match run.state {
             RunState::Interrupted => Self::Interrupted,
             RunState::Partial => Self::Partial,
-            _ if strict && run.quarantined > 0 => Self::Quarantined,
+            _ if strict && is_incomplete(run) => Self::Quarantined,
             _ => Self::Ok,
         }
     }
@@ -55,6 +55,11 @@ impl Exit {
             Self::Interrupted => "interrupted",
         }
     }
+}
+
+/// Whether not all of the input is in the store.
+const fn is_incomplete(run: &RunSummary) -> bool {
+    run.quarantined > 0 || run.refused_late > 0 || !run.held.is_empty()
 }
 
 impl From<Exit> for ExitCode {

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Load(load) => commands::load::run(&context, load),
         Command::Normalize(normalize) => commands::normalize::run(&context, normalize),
         Command::Export(export) => commands::export::run(&context, export),
+        Command::Verify(verify) => commands::verify::run(&context, verify),
         Command::Runs(runs) => commands::runs::run(&context, runs),
         Command::Quarantine(quarantine) => commands::quarantine::run(&context, quarantine),
         Command::Completions { shell } => commands::shell::completions(*shell),

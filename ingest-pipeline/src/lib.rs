@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "sqlite")]
+pub mod access;
 #[cfg(feature = "adt")]
 pub mod adt;
 #[cfg(feature = "adt")]
@@ -36,7 +38,7 @@ pub use load::{Load, LoadOptions, MergedPatient, TriggerMessage};
 pub use normalize::{NormalizeOptions, NormalizeSummary, Output, normalize};
 pub use observer::{Event, Observer};
 pub use source::{Input, Source, Supply, inputs};
-pub use summary::{RunSummary, TypeCounts};
+pub use summary::{Held, RunSummary, TypeCounts};
 
 pub use fhir_http::{Clock, Interrupt, SystemClock};
 pub use fhir_normalize::{IdKey, IdMode, Reason, Settings};

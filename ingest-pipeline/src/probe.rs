@@ -82,15 +82,45 @@ pub fn probe(settings: &ConnectionSettings, around: &Surroundings) -> Result<Pro
     // Whoever tests a connection waits for the answer.
     let mut settings = settings.clone();
     settings.http.retries = settings.http.retries.min(RETRIES);
-    let settings = &settings;
-    let connected = Connected::new(settings, around)?;
+    let connected = Connected::new(&settings, around)?;
+    let server = FhirClient::new(connected.fhir.clone(), &settings.base)?;
+    let mut report = steps(around, connected.auth.as_deref(), &server, &settings.types);
+    report.connection = settings.name;
+    report.site_name = settings.site_name;
+    report.profile = settings.profile;
+    Ok(report)
+}
+
+/// Tests the FHIR server that is the store in the same way. Nothing is written
+/// to it. The report calls it `store`.
+///
+/// # Errors
+/// As [`probe`].
+#[cfg(feature = "server")]
+pub fn probe_store(
+    settings: &crate::config::StoreServer,
+    around: &Surroundings,
+) -> Result<ProbeReport> {
+    let mut settings = settings.clone();
+    settings.http.retries = settings.http.retries.min(RETRIES);
+    let connected = crate::connect::ConnectedStore::new(&settings, around)?;
+    let auth = connected.auth.as_deref();
+    Ok(steps(around, auth, &connected.client()?, &[]))
+}
+
+fn steps(
+    around: &Surroundings,
+    auth: Option<&BackendServices>,
+    server: &FhirClient,
+    types: &[String],
+) -> ProbeReport {
     let started = around.clock.now();
     let mut probe = Probe {
         around,
         steps: Vec::new(),
         fault: None,
     };
-    match &connected.auth {
+    match auth {
         Some(auth) => probe.authentication(auth),
         None => {
             for name in ["discovery", "assertion", "token"] {
@@ -98,16 +128,15 @@ pub fn probe(settings: &ConnectionSettings, around: &Surroundings) -> Result<Pro
             }
         }
     }
-    probe.metadata(settings, &connected);
-    let elapsed_ms = probe.since(started);
-    Ok(ProbeReport {
-        connection: settings.name.clone(),
+    probe.metadata(server, types);
+    ProbeReport {
+        connection: "store".to_owned(),
+        elapsed_ms: probe.since(started),
         steps: probe.steps,
-        elapsed_ms,
-        site_name: settings.site_name.clone(),
-        profile: settings.profile,
+        site_name: None,
+        profile: Profile::generic(),
         fault: probe.fault,
-    })
+    }
 }
 
 /// Retries of a test.
@@ -157,7 +186,7 @@ impl Probe<'_> {
         self.step("token", || auth.request_token().map(|token| told(&token)));
     }
 
-    fn metadata(&mut self, settings: &ConnectionSettings, connected: &Connected) {
+    fn metadata(&mut self, server: &FhirClient, types: &[String]) {
         if self
             .steps
             .iter()
@@ -167,11 +196,9 @@ impl Probe<'_> {
             return;
         }
         let started = self.around.clock.now();
-        let result = FhirClient::new(connected.fhir.clone(), &settings.base)
-            .and_then(|client| client.capabilities());
-        let (status, detail, hint) = match result {
+        let (status, detail, hint) = match server.capabilities() {
             Ok(statement) => {
-                let warning = missing(settings, &statement);
+                let warning = missing(types, &statement);
                 let status = match warning {
                     Some(_) => StepStatus::Warning,
                     None => StepStatus::Ok,
@@ -296,7 +323,7 @@ fn described(statement: &CapabilityStatement) -> String {
 }
 
 /// What the server says it does not have.
-fn missing(settings: &ConnectionSettings, statement: &CapabilityStatement) -> Option<String> {
+fn missing(types: &[String], statement: &CapabilityStatement) -> Option<String> {
     if let Some(version) = &statement.fhir_version
         && !version.starts_with("4.0")
     {
@@ -304,8 +331,7 @@ fn missing(settings: &ConnectionSettings, statement: &CapabilityStatement) -> Op
             "the server has FHIR {version}; this program takes R4 (4.0.1)"
         ));
     }
-    let missing: Vec<_> = settings
-        .types
+    let missing: Vec<_> = types
         .iter()
         .filter(|name| statement.resource(name).is_none())
         .map(String::as_str)

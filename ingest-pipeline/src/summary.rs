@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use fhir_store::{Counts, RunState};
+use fhir_store::{Counts, RunState, StoreReport, Unresolved};
 use serde::{Serialize, Serializer};
 
 /// What a run did.
@@ -32,6 +32,18 @@ pub struct RunSummary {
     pub unresolved_references: u64,
     /// Files that could not be read to their end.
     pub refused_files: u64,
+    /// Writes that the store's server did not take yet: they are in the state
+    /// of the store, and sent again by the next run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// Resources that somebody else had changed or deleted on the store's
+    /// server.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub drifted: u64,
+    /// Resources counted as written, by this run or an earlier one, that the
+    /// store's server refused in the end. They are in the quarantine.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub refused_late: u64,
     /// Bytes of decoded input.
     pub bytes: u64,
     /// Milliseconds it took.
@@ -50,6 +62,13 @@ impl RunSummary {
         Tally::default().summary(run.to_owned(), RunState::Completed, 0)
     }
 
+    /// Notes what happened between the store and its server.
+    pub(crate) fn told(&mut self, report: StoreReport) {
+        self.drifted = report.drifted;
+        self.refused_late = report.refused_late;
+        self.held = report.unresolved.into_iter().map(Held::from).collect();
+    }
+
     /// Adds what another run did.
     #[cfg(feature = "adt")]
     pub(crate) fn add(&mut self, other: &Self) {
@@ -63,6 +82,10 @@ impl RunSummary {
         self.provenance += other.provenance;
         self.unresolved_references += other.unresolved_references;
         self.refused_files += other.refused_files;
+        self.drifted += other.drifted;
+        self.refused_late += other.refused_late;
+        // What still waits is told by the last.
+        self.held.clone_from(&other.held);
         self.bytes += other.bytes;
         for (name, counts) in &other.by_type {
             let own = self.by_type.entry(name).or_default();
@@ -73,6 +96,29 @@ impl RunSummary {
             own.deleted += counts.deleted;
             own.quarantined += counts.quarantined;
             own.remediated += counts.remediated;
+        }
+    }
+}
+
+/// Writes of one type that the store's server did not take yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Type of the resources.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// Type of the issue that the server named; empty for what it was not told
+    /// yet.
+    pub code: String,
+    /// How many there are.
+    pub writes: u64,
+}
+
+impl From<Unresolved> for Held {
+    fn from(own: Unresolved) -> Self {
+        Self {
+            resource_type: own.resource_type,
+            code: own.code,
+            writes: own.writes,
         }
     }
 }
@@ -172,12 +218,20 @@ impl Tally {
             provenance: counts.provenance,
             unresolved_references: self.unresolved_references,
             refused_files: self.refused_files,
+            held: Vec::new(),
+            drifted: 0,
+            refused_late: 0,
             bytes: counts.bytes,
             elapsed_ms,
             error: None,
             by_type: self.by_type,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn state<S: Serializer>(state: &RunState, serializer: S) -> Result<S::Ok, S::Error> {

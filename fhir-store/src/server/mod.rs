@@ -27,13 +27,13 @@ use self::deliver::Delivery;
 use self::outbox::Known;
 use self::pace::Pace;
 use self::remote::Remote;
-pub use self::report::{ServerReport, Unresolved};
+pub(crate) use self::report::{is_lost, unresolved};
 pub use self::settings::ServerSettings;
 pub use self::verify::VerifyReport;
 use crate::sqlite::read;
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, Refusal, ResourceStore, Result,
-    SqliteStore, Stored, WriteContext,
+    SqliteStore, StoreReport, Stored, WriteContext,
 };
 
 /// A store whose resources are on a FHIR R4 server, each together with its Provenance.
@@ -47,7 +47,7 @@ use crate::{
 ///
 /// Resource and Provenance go in one transaction where the server has them; else in batches, the Provenance in a second one; else one by one.
 /// A put that the server turns down is [`PutOutcome::Refused`].
-/// What it turns down because of a reference to what is not there is held and sent again when the run ends; [`report`](Self::report) tells what is left of that.
+/// What it turns down because of a reference to what is not there is held and sent again when the run ends; [`report`](crate::RunStore::report) tells what is left of that.
 ///
 /// Bodies are in the state until the run ends that wrote them; from then on they are read from the server.
 /// Of a version that the server has forgotten, [`history`](ResourceStore::history) has no body.
@@ -59,7 +59,7 @@ pub struct ServerStore {
     remote: Remote,
     known: Known,
     pace: Pace,
-    report: ServerReport,
+    report: StoreReport,
     refusals: Vec<Refusal>,
     /// What an earlier run left in the outbox was sent.
     recovered: bool,
@@ -91,18 +91,54 @@ impl ServerStore {
         let known = known.ok_or_else(|| Error::OtherServer {
             path: path.to_owned(),
         })?;
-        Ok(Self {
+        Ok(Self::over(local, known, server, settings))
+    }
+
+    /// Opens the store for reading, beside whoever writes it.
+    ///
+    /// What it finds changed or deleted on the server is not noted. Every write gives [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the state is not there; else as [`open`](Self::open).
+    pub fn open_read_only(
+        state: impl AsRef<Path>,
+        server: FhirClient,
+        settings: ServerSettings,
+    ) -> Result<Self> {
+        let path = state.as_ref();
+        let mut local = SqliteStore::open_read_only(path)?;
+        if !local.is_of_server() {
+            return Err(Error::ForeignFile {
+                path: path.to_owned(),
+                what: "it is a store of its own",
+            });
+        }
+        let known = local.look(|connection| outbox::known_of(connection, server.base()))?;
+        let known = known.ok_or_else(|| Error::OtherServer {
+            path: path.to_owned(),
+        })?;
+        Ok(Self::over(local, known, server, settings))
+    }
+
+    fn over(
+        local: SqliteStore,
+        known: Known,
+        server: FhirClient,
+        settings: ServerSettings,
+    ) -> Self {
+        Self {
             local,
             remote: Remote { server },
             known,
             pace: Pace::new(settings),
-            report: ServerReport::default(),
+            report: StoreReport::default(),
             refusals: Vec::new(),
             recovered: false,
             stumbles: 0,
             elsewhere: HashMap::new(),
             id_lists: true,
-        })
+        }
     }
 
     /// Writes puts of different resources.
@@ -214,7 +250,10 @@ impl ResourceStore for ServerStore {
 
     fn flush(&mut self) -> Result<()> {
         self.local.flush()?;
-        self.recover()
+        match self.local.is_read_only() {
+            true => Ok(()),
+            false => self.recover(),
+        }
     }
 
     fn get(&mut self, resource_type: &str, id: &str) -> Result<Option<Stored>> {

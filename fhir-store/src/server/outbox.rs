@@ -16,31 +16,29 @@ pub(super) struct Known {
 
 /// Reads what is known of the server, or notes its address; none where the state is of another one.
 pub(super) fn known(connection: &Connection, base: &str) -> Result<Option<Known>> {
-    let found: Option<(String, i64, bool, bool)> = connection
-        .query_row(
-            "SELECT base, bundles, references_checked, ids_assigned FROM server",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        )
-        .optional()?;
-    let Some((noted, bundles, checks_references, assigns_ids)) = found else {
-        connection.execute("INSERT INTO server(base) VALUES (?1)", [base])?;
-        return Ok(Some(Known {
-            bundles: Bundles::Transactions,
-            checks_references: false,
-            assigns_ids: false,
-        }));
-    };
-    let bundles = match bundles {
-        0 => Bundles::Transactions,
-        1 => Bundles::Batches,
-        _ => Bundles::None,
-    };
-    Ok((noted == base).then_some(Known {
-        bundles,
-        checks_references,
-        assigns_ids,
-    }))
+    connection.execute(
+        "INSERT INTO server(base) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM server)",
+        [base],
+    )?;
+    known_of(connection, base)
+}
+
+/// Reads what is known of the server; none where the state is of another one.
+pub(super) fn known_of(connection: &Connection, base: &str) -> Result<Option<Known>> {
+    let mut select = connection
+        .prepare("SELECT bundles, references_checked, ids_assigned FROM server WHERE base = ?1")?;
+    let known = select.query_row([base], |row| {
+        Ok(Known {
+            bundles: match row.get(0)? {
+                0 => Bundles::Transactions,
+                1 => Bundles::Batches,
+                _ => Bundles::None,
+            },
+            checks_references: row.get(1)?,
+            assigns_ids: row.get(2)?,
+        })
+    });
+    Ok(known.optional()?)
 }
 
 pub(super) fn note(connection: &Connection, known: &Known) -> Result<()> {

@@ -6,7 +6,7 @@ use fhir_http::Search;
 
 use super::http::version_in;
 use super::remote::Found;
-use super::{ServerStore, body, outbox};
+use super::{ServerStore, body, is_lost, outbox};
 use crate::{Result, Stored};
 
 /// Resources asked for in one search.
@@ -20,11 +20,7 @@ impl ServerStore {
             if stored.deleted || stored.body.is_some() {
                 continue;
             }
-            let seq = stored.sequence as i64;
-            if self
-                .local
-                .look(|connection| outbox::is_lost(connection, seq))?
-            {
+            if self.local.look(|connection| is_lost(connection, stored))? {
                 stored.deleted = true;
                 continue;
             }
@@ -44,8 +40,10 @@ impl ServerStore {
                             let seq = stored.sequence as i64;
                             stored.deleted = true;
                             self.report.drifted += 1;
-                            self.local
-                                .change(|connection| outbox::lose(connection, seq))?;
+                            if !self.local.is_read_only() {
+                                self.local
+                                    .change(|connection| outbox::lose(connection, seq))?;
+                            }
                         }
                     }
                 }

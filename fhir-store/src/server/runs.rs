@@ -3,7 +3,7 @@
 use super::{ServerStore, outbox};
 use crate::{
     Counts, NewRun, QuarantineRecord, Refused, ResourceStore as _, Result, RunRecord, RunState,
-    RunStore,
+    RunStore, StoreReport,
 };
 
 impl RunStore for ServerStore {
@@ -97,5 +97,9 @@ impl RunStore for ServerStore {
 
     fn settle_aliases(&mut self, source_system: &str) -> Result<()> {
         self.local.settle_aliases(source_system)
+    }
+
+    fn report(&mut self) -> Result<StoreReport> {
+        self.report_now()
     }
 }

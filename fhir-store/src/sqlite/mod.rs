@@ -36,6 +36,8 @@ pub struct SqliteStore {
     connection: Connection,
     writer: Writer,
     read_only: bool,
+    /// It is the state of a store on a FHIR server, which has the bodies.
+    of_server: bool,
     /// Released after the connection is closed: fields drop in order.
     _lock: Option<File>,
 }
@@ -51,7 +53,7 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let store = Self::open_any(path)?;
-        if store.is_of_server()? {
+        if store.of_server {
             return Err(Error::ForeignFile {
                 path: path.to_owned(),
                 what: "it is the state of a store on a FHIR server",
@@ -65,6 +67,7 @@ impl SqliteStore {
         let (connection, lock) = open::read_write(path)?;
         let writer = Writer::new(&connection)?;
         Ok(Self {
+            of_server: is_of_server(&connection)?,
             connection,
             writer,
             read_only: false,
@@ -72,16 +75,10 @@ impl SqliteStore {
         })
     }
 
-    /// Whether the bodies are, or may be, on a FHIR server.
-    fn is_of_server(&self) -> Result<bool> {
-        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'outbox'";
-        let found: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(found > 0)
-    }
-
     /// Opens a store for reading, beside whoever writes it.
     ///
     /// Sees what the writer has flushed. Every write gives [`Error::ReadOnly`].
+    /// Of a store on a FHIR server this is the state: everything but the bodies that the server has.
     ///
     /// # Errors
     ///
@@ -90,11 +87,17 @@ impl SqliteStore {
         let connection = open::read_only(path.as_ref())?;
         let writer = Writer::new(&connection)?;
         Ok(Self {
+            of_server: is_of_server(&connection)?,
             connection,
             writer,
             read_only: true,
             _lock: None,
         })
+    }
+
+    /// Whether it is the state of a store on a FHIR server, which has the bodies.
+    pub const fn is_of_server(&self) -> bool {
+        self.of_server
     }
 
     /// Runs `body` in the open transaction, or in a new one; rolls it back where `body` fails.
@@ -135,7 +138,7 @@ impl SqliteStore {
         // Else look-ups that are made for every write are planned anew for every value.
         let stable_plans = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
         state.connection.set_db_config(stable_plans, true)?;
-        if state.last_sequence() > 0 && !state.is_of_server()? {
+        if state.last_sequence() > 0 && !state.of_server {
             return Err(Error::ForeignFile {
                 path: path.to_owned(),
                 what: "it is a store of its own",
@@ -143,6 +146,7 @@ impl SqliteStore {
         }
         state.change(|connection| Ok(connection.execute_batch(sql)?))?;
         state.flush()?;
+        state.of_server = true;
         Ok(state)
     }
 
@@ -159,10 +163,31 @@ impl SqliteStore {
         body(self.settled()?)
     }
 
+    /// What a server turned out not to have any more is deleted.
+    fn unless_lost(&self, mut found: Option<Stored>) -> Result<Option<Stored>> {
+        if let Some(stored) = &mut found
+            && self.of_server
+            && crate::server::is_lost(&self.connection, stored)?
+        {
+            stored.deleted = true;
+            stored.body = None;
+        }
+        Ok(found)
+    }
+
+    pub(crate) const fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     /// The sequence number given out last.
     pub(crate) const fn last_sequence(&self) -> i64 {
         self.writer.last_sequence()
     }
+}
+
+fn is_of_server(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'outbox')";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -225,7 +250,10 @@ impl ResourceStore for SqliteStore {
         if !self.writer.may_hold(&self.connection, resource_type, id)? {
             return Ok(None);
         }
-        read::get(self.settled()?, resource_type, id)
+        let found = read::get(self.settled()?, resource_type, id)?;
+        #[cfg(feature = "server")]
+        let found = self.unless_lost(found)?;
+        Ok(found)
     }
 
     fn history(&mut self, resource_type: &str, id: &str) -> Result<Vec<Stored>> {

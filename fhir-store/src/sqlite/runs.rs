@@ -244,6 +244,15 @@ impl RunStore for SqliteStore {
             Ok(())
         })
     }
+
+    #[cfg(feature = "server")]
+    fn report(&mut self) -> Result<crate::StoreReport> {
+        let mut report = crate::StoreReport::default();
+        if self.is_of_server() {
+            report.unresolved = self.look(crate::server::unresolved)?;
+        }
+        Ok(report)
+    }
 }
 
 impl SqliteStore {

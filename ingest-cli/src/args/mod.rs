@@ -14,7 +14,7 @@ use ingest_pipeline::IdMode;
 pub(crate) use adt::{Adt, AdtAction, DeadLettersAction, Listen, RawAction};
 pub(crate) use fetch::{Fetch, Who};
 pub(crate) use keys::{Bits, Form, Jwks, JwksAction, Keys, KeysAction, Times};
-pub(crate) use network::{Bulk, Demo, Init, Sandbox, Since, Status, Test};
+pub(crate) use network::{Bulk, Demo, Init, Sandbox, Since, Status, Test, Verify};
 
 /// Gets clinical data out of EHRs and into a store.
 ///
@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Normalize(Normalize),
     /// Write the store back to NDJSON, one file a type
     Export(Export),
+    /// Compare what is known of the store with what its FHIR server has, and note what others changed
+    Verify(Verify),
     /// Look at past runs
     Runs(Runs),
     /// Look at records that were refused
@@ -122,7 +124,7 @@ impl Command {
 /// Which store.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Db {
-    /// SQLite file of the store [default: the configured one, else ingest.db]
+    /// SQLite file of the store [default: the configured store, else ingest.db]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 }

@@ -26,11 +26,21 @@ pub(crate) struct Init {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest test memorial")]
+#[command(after_help = "Examples:\n  ingest test memorial\n  ingest test --store")]
 pub(crate) struct Test {
     /// Name of the connection in the configuration
-    #[arg(value_name = "CONNECTION")]
-    pub(crate) connection: String,
+    #[arg(value_name = "CONNECTION", required_unless_present = "store")]
+    pub(crate) connection: Option<String>,
+    /// Try the FHIR server that is the store instead; nothing is written to it
+    #[arg(long, conflicts_with = "connection")]
+    pub(crate) store: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ingest verify && ingest bulk memorial --since full")]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) db: Db,
 }
 
 #[derive(Debug, clap::Args)]

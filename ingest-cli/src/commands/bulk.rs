@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since, SqliteFile};
+use ingest_pipeline::access::StoreAccess;
+use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since};
 use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
@@ -18,9 +19,9 @@ use crate::report;
 pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Failure> {
     check_types(args.types.as_deref().unwrap_or_default())?;
     let settings = settings(context.connection(&args.connection)?, args);
-    let db = context.db(&args.db)?;
-    let state_path = context.state_path(&db)?;
     let around = context::surroundings()?;
+    let target = context.store(&args.db, &around)?;
+    let state_path = context.state_path(target.access().file())?;
     let options = BulkOptions {
         since: since(&settings, args),
         level: level(args),
@@ -31,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
     let job = Job {
         settings: &settings,
         around: &around,
-        db: &db,
+        store: target.access(),
         state: &state_path,
     };
     if args.cancel {
@@ -54,7 +55,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
 pub(crate) struct Job<'a> {
     pub(crate) settings: &'a ConnectionSettings,
     pub(crate) around: &'a Surroundings,
-    pub(crate) db: &'a Path,
+    pub(crate) store: &'a dyn StoreAccess,
     pub(crate) state: &'a Path,
 }
 
@@ -65,9 +66,8 @@ impl Job<'_> {
         observer: &mut dyn Observer,
     ) -> Result<BulkSummary, Failure> {
         let mut state = State::open(self.state)?;
-        let store = SqliteFile(self.db.to_owned());
         let bulk = Bulk::new(self.settings, options, self.around);
-        Ok(bulk.run(&store, &mut state, observer)?)
+        Ok(bulk.run(self.store, &mut state, observer)?)
     }
 }
 

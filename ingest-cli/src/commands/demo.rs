@@ -7,6 +7,7 @@ mod report;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::bulk::{BulkOptions, BulkSummary};
 use ingest_pipeline::config::Config;
 use ingest_pipeline::probe::probe;
@@ -44,10 +45,11 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Demo) -> Result<Exit, Fail
     report.tested(test);
     if works {
         let db = folder.path().join("demo.db");
+        let store = SqliteFile(db.clone());
         let job = Job {
             settings: &settings,
             around: &around,
-            db: &db,
+            store: &store,
             state: &State::path_beside(&db),
         };
         let mut progress = Progress::new(context.global, &clock);

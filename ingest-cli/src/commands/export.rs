@@ -2,13 +2,14 @@ use ingest_pipeline::export;
 use serde_json::json;
 
 use crate::args;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Export) -> Result<Exit, Failure> {
-    let mut store = context.open_read_only(&args.db)?;
-    let files = export(&mut store, args.types.as_deref(), &args.out)?;
+    let target = context.store(&args.db, &context::surroundings()?)?;
+    let mut store = target.access().read()?;
+    let files = export(&mut *store, args.types.as_deref(), &args.out)?;
     if context.global.json {
         let resources: u64 = files.iter().map(|file| file.resources).sum();
         report::json(&json!({ "resources": resources, "files": files }))?;

@@ -1,11 +1,9 @@
-use std::path::Path;
-
 use ingest_pipeline::RunSummary;
+use ingest_pipeline::access::StoreAccess;
 use ingest_pipeline::config::ConnectionSettings;
 use ingest_pipeline::fetch::{
     self, FetchOptions, FetchRequest, Fetcher, GatherCounts, Gathered, InStore, PatientKey,
 };
-use ingest_pipeline::store::SqliteStore;
 use ingest_pipeline::{Error, Event, Observer as _};
 use serde::Serialize;
 
@@ -18,25 +16,24 @@ use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Fetch) -> Result<Exit, Failure> {
     let settings = context.connection(&args.connection)?;
-    let db = context.db(&args.db)?;
     let around = context::surroundings()?;
-    let folder = context::folder(&db);
+    let target = context.store(&args.db, &around)?;
     let options = FetchOptions {
         full: args.full,
-        ..FetchOptions::new(folder)
+        ..FetchOptions::new(target.folder())
     };
     let fetcher = Fetcher::new(&settings, &around, options)?;
     let mut progress = Progress::new(context.global, &*around.clock);
     progress.event(&Event::State { state: "fetching" });
-    let gathered = gather(&fetcher, &request(&settings, &args.who), &db)?;
+    let gathered = gather(&fetcher, &request(&settings, &args.who), target.access())?;
 
     let mut options = fetcher.load_options(around.run_id());
     options.threads = context::processors();
     // Only now: others may have written the store meanwhile.
-    let mut store = SqliteStore::open(&db)?;
+    let mut store = target.access().open()?;
     let run = fetch::load(options, std::slice::from_ref(&gathered))
         .interrupted_by(around.interrupt.clone())
-        .run(&mut store, &*around.clock, &mut progress)?;
+        .run(&mut *store, &*around.clock, &mut progress)?;
     let summary = Summary::new(run, &settings, gathered.counts());
     if context.global.json {
         report::json(&summary)?;
@@ -46,8 +43,12 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Fetch) -> Result<Exit, Fai
     Ok(Exit::of(&summary.run, args.strict))
 }
 
-fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Result<Gathered, Failure> {
-    let known = InStore::read(db, fetcher.normalize())?;
+fn gather(
+    fetcher: &Fetcher,
+    request: &FetchRequest,
+    store: &dyn StoreAccess,
+) -> Result<Gathered, Failure> {
+    let known = InStore::read(store, fetcher.normalize())?;
     Ok(fetcher.gather(request, &known).map_err(Error::from)?)
 }
 

@@ -1,28 +1,27 @@
 use crate::args;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::{report, signals};
-use ingest_pipeline::store::SqliteStore;
-use ingest_pipeline::{Load, LoadOptions, RunSummary, SystemClock, inputs, run_id};
+use crate::report;
+use ingest_pipeline::{Held, Load, LoadOptions, RunSummary, inputs};
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Failure> {
-    let clock = SystemClock;
+    let around = context::surroundings()?;
+    let clock = &*around.clock;
     let (settings, organization) = context.settings(&args.source)?;
-    let db = context.db(&args.db)?;
     let inputs = inputs(&args.source.paths)?;
-    let mut store = SqliteStore::open(&db)?;
-    let folder = crate::context::folder(&db);
+    let target = context.store(&args.db, &around)?;
+    let mut store = target.access().open()?;
     let options = LoadOptions {
         organization,
         max_line: args.source.max_line,
-        threads: args.threads.unwrap_or_else(crate::context::processors),
-        ..LoadOptions::new(settings, run_id(&clock, crate::context::random()?), folder)
+        threads: args.threads.unwrap_or_else(context::processors),
+        ..LoadOptions::new(settings, around.run_id(), target.folder())
     };
-    let load = Load::new(options, &inputs);
-    signals::stop(&load.interrupt())?;
-    let mut progress = Progress::new(context.global, &clock);
-    let summary = load.run(&mut store, &clock, &mut progress)?;
+    let mut progress = Progress::new(context.global, clock);
+    let summary = Load::new(options, &inputs)
+        .interrupted_by(around.interrupt.clone())
+        .run(&mut *store, clock, &mut progress)?;
     if context.global.json {
         report::json(&summary)?;
     } else {
@@ -90,14 +89,39 @@ pub(crate) fn text(summary: &RunSummary) -> Vec<String> {
             summary.refused_files,
             "files could not be read to their end; see the log above",
         ),
+        (
+            summary.drifted,
+            "resources were changed or deleted on the store's server by others",
+        ),
+        (
+            summary.refused_late,
+            "resources counted as written were refused by the store's server in the end",
+        ),
     ] {
         if count > 0 {
             lines.push(format!("{count} {what}"));
         }
     }
-    if summary.quarantined > 0 {
+    lines.extend(held(&summary.held));
+    if summary.quarantined + summary.refused_late > 0 {
         lines.push("look at the refused records with: ingest quarantine list".to_owned());
     }
     lines.push(format!("run {}", summary.run));
     lines
+}
+
+/// What the store's server did not take yet, a line for each type and reason.
+pub(crate) fn held(held: &[Held]) -> impl Iterator<Item = String> {
+    held.iter().map(|own| {
+        let Held {
+            resource_type,
+            code,
+            writes,
+        } = own;
+        let why = match code.as_str() {
+            "" => String::new(),
+            code => format!(" ({code})"),
+        };
+        format!("{writes} writes of {resource_type} were not taken by the store's server{why}; the next run sends them again")
+    })
 }

@@ -16,3 +16,4 @@ pub(crate) mod sandbox;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod verify;

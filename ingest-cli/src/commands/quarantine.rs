@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Quarantine) -> Result<Exit, Failure> {
-    let mut store = context.open_read_only(&args.db)?;
+    let mut store = context.records(&args.db)?;
     let json = context.global.json;
     match &args.action {
         QuarantineAction::List { run } => list(&mut store, run.as_deref(), json)?,

@@ -51,8 +51,8 @@ struct Run {
 
 /// All runs, the newest first.
 fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
-    let state = context.state(&context.db(db)?)?;
-    let stored = match (context.open_read_only(db), &state) {
+    let state = context.state(&context.file(db)?)?;
+    let stored = match (context.records(db), &state) {
         (Ok(mut store), _) => store.runs(usize::MAX)?,
         // A first export that has not got as far as the store.
         (Err(_), Some(_)) => Vec::new(),

@@ -1,28 +1,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use ingest_pipeline::bulk::{SqliteFile, StoreAccess as _};
+use ingest_pipeline::access::StoreAccess;
 use ingest_pipeline::state::State;
 use ingest_pipeline::state::inbox::InboxStatus;
-use ingest_pipeline::store::SqliteStore;
-use ingest_pipeline::{Clock as _, SystemClock, millis};
+use ingest_pipeline::store::RunStore as _;
+use ingest_pipeline::{Clock as _, Error, Held, SystemClock, millis, store};
 use serde::Serialize;
 
+use super::load;
 use super::runs::instant;
 use crate::args;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Failure> {
-    let db = context.db(&args.db)?;
+    let target = context.store(&args.db, &context::surroundings()?)?;
+    let access = target.access();
     let config = context.config()?;
-    let state = context.state(&db)?;
-    let exists = match SqliteStore::open_read_only(&db) {
-        Ok(_) => true,
-        Err(ingest_pipeline::store::Error::NotFound { .. }) => false,
+    let state = context.state(access.file())?;
+    let (exists, held) = match access.records() {
+        Ok(mut records) => (true, records.report()?.unresolved),
+        Err(Error::Store(store::Error::NotFound { .. })) => (false, Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let store = SqliteFile(db.clone());
+    let held: Vec<_> = held.into_iter().map(Held::from).collect();
     let mut names: BTreeSet<_> = config.connections.keys().cloned().collect();
     if let Some(state) = &state {
         names.extend(state.connections()?);
@@ -31,7 +33,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     for name in names {
         let configured = config.connections.contains_key(&name);
         let found = match &state {
-            Some(state) => look(state, &store, &name)?,
+            Some(state) => look(state, access, &name)?,
             None => Found::default(),
         };
         connections.push(Connection {
@@ -42,12 +44,15 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     }
     if context.global.json {
         report::json(&Status {
-            store: db.display().to_string(),
+            store: target.name(),
             exists,
+            held,
             connections,
         })?;
     } else {
-        report::lines(text(&db.display().to_string(), exists, &connections))?;
+        let mut lines = text(&target.name(), exists, &connections);
+        lines.splice(1..1, load::held(&held));
+        report::lines(lines)?;
     }
     Ok(Exit::Ok)
 }
@@ -56,6 +61,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
 struct Status {
     store: String,
     exists: bool,
+    /// What a server that is the store did not take yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<Held>,
     connections: Vec<Connection>,
 }
 
@@ -133,7 +141,7 @@ struct Run {
     error: Option<String>,
 }
 
-fn look(state: &State, store: &SqliteFile, name: &str) -> Result<Found, Failure> {
+fn look(state: &State, store: &dyn StoreAccess, name: &str) -> Result<Found, Failure> {
     let now = millis(SystemClock.now());
     let running = state.holder(name, now)?;
     let watermark = state.watermark(name, |run| store.has_completed(run))?;
@@ -156,9 +164,9 @@ fn look(state: &State, store: &SqliteFile, name: &str) -> Result<Found, Failure>
     })
 }
 
-fn text(db: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
+fn text(store: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
     let none = if exists { "" } else { " (not made yet)" };
-    let mut lines = vec![format!("store {db}{none}")];
+    let mut lines = vec![format!("store {store}{none}")];
     if connections.is_empty() {
         lines.push(
             "no connections are configured: write a configuration with ingest init".to_owned(),

@@ -1,4 +1,6 @@
-use ingest_pipeline::probe::{Fault, ProbeReport, StepStatus, probe};
+use ingest_pipeline::Error;
+use ingest_pipeline::config::StoreServer;
+use ingest_pipeline::probe::{Fault, ProbeReport, StepStatus, probe, probe_store};
 
 use crate::args;
 use crate::context::{self, Context};
@@ -6,14 +8,25 @@ use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Test) -> Result<Exit, Failure> {
-    let settings = context.connection(&args.connection)?;
-    let result = probe(&settings, &context::surroundings()?)?;
+    let around = context::surroundings()?;
+    let result = match &args.connection {
+        Some(name) => probe(&context.connection(name)?, &around)?,
+        None => probe_store(&store(context)?, &around)?,
+    };
     if context.global.json {
         report::json(&result)?;
     } else {
         report::lines(text(&result))?;
     }
     Ok(exit(&result))
+}
+
+fn store(context: &Context<'_>) -> Result<StoreServer, Failure> {
+    let server = context.config()?.store_server().map_err(Error::from)?;
+    server.ok_or_else(|| {
+        let message = "the configured store is no FHIR server";
+        Failure::new(Exit::Configuration, message).hint("set `fhir` in [store]")
+    })
 }
 
 fn exit(result: &ProbeReport) -> Exit {
@@ -51,7 +64,10 @@ pub(crate) fn text(result: &ProbeReport) -> Vec<String> {
         None => "works",
         Some(_) => "does not work",
     };
-    lines.push(format!("connection {}{site} {verdict}", result.connection));
+    lines.push(match result.connection.as_str() {
+        "store" if result.site_name.is_none() => format!("the store {verdict}"),
+        name => format!("connection {name}{site} {verdict}"),
+    });
     if result.fault.is_some() && !result.profile.notes.is_empty() {
         lines.push(format!("about {}:", result.profile.display_name));
         lines.extend(result.profile.notes.iter().map(|note| format!("- {note}")));

@@ -1,16 +1,17 @@
 //! Dead letters, for whoever looks at the store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use fhir_store::{DeadLetter, SqliteStore};
 
 use super::MessageArchive;
 use crate::Result;
+use crate::access::StoreAccess;
 use crate::archive::RawKey;
 use crate::state::State;
 
-/// Keeps the view `dead_letters` of a store like the inbox.
+/// Keeps the view `dead_letters` of a store like the inbox, where the store has
+/// views.
 #[derive(Debug, Default)]
 pub struct Shown {
     /// The archives, by connection.
@@ -29,7 +30,11 @@ impl Shown {
         }
     }
 
-    pub(super) fn update(&mut self, state: &State, db: &Path) -> Result<()> {
+    pub(super) fn update(&mut self, state: &State, store: &dyn StoreAccess) -> Result<()> {
+        if !store.is_file() {
+            return Ok(());
+        }
+        let db = store.file();
         let letters = state.dead_letters()?;
         let ids: BTreeSet<_> = letters.iter().map(|letter| letter.id).collect();
         // A store that is not there yet shows none.

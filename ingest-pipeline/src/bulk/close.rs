@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use fhir_store::{Counts, NewRun, RunState};
 
+use super::BulkSummary;
 use super::run::Bulk;
-use super::{BulkSummary, StoreAccess};
+use crate::access::StoreAccess;
 use crate::clock::millis;
 use crate::state::{BulkState, State};
 use crate::{ErrorKind, Result};

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use fhir_bulk::{BulkClient, ExportJob};
 
-use super::StoreAccess;
 use super::plan::{Scope, Since, closes};
 use super::request::{policy, request};
 use super::run::{Bulk, json};
+use crate::access::StoreAccess;
 use crate::clock::millis;
 use crate::config::ExportLevel;
 use crate::state::{BulkState, Job, State};

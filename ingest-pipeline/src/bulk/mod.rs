@@ -1,6 +1,5 @@
 //! The bulk channel: an export of a server into the store.
 
-mod access;
 mod close;
 mod feed;
 mod heartbeat;
@@ -12,7 +11,6 @@ mod run;
 mod summary;
 mod transfer;
 
-pub use access::{SqliteFile, StoreAccess};
 pub use outcomes::ServerIssues;
 pub use plan::Since;
 pub use run::{Bulk, BulkOptions};

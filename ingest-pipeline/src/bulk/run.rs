@@ -4,12 +4,13 @@ use fhir_bulk::{BulkClient, Event as Hear, ExportManifest};
 use fhir_http::BoxError;
 use fhir_store::RunState;
 
+use super::BulkSummary;
 use super::heartbeat::Heartbeat;
 use super::job::Earlier;
 use super::plan::{Plan, Scope, Since, closes};
 use super::request::scope;
 use super::transfer::Transfer;
-use super::{BulkSummary, StoreAccess};
+use crate::access::StoreAccess;
 use crate::clock::millis;
 use crate::config::{ConnectionSettings, ExportLevel};
 use crate::connect::{Connected, Surroundings};

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 use fhir_bulk::{BulkClient, ExportManifest, FileKind};
 use fhir_store::{RunState, Store};
 
+use super::ServerIssues;
 use super::feed::{Downloader, Feed, Item, items};
 use super::job::folder;
 use super::request::policy;
 use super::run::Bulk;
-use super::{ServerIssues, StoreAccess};
+use crate::access::StoreAccess;
 use crate::clock::millis;
 use crate::state::{BulkState, Job, State, private_folder};
 use crate::{Error, Event, Load, LoadOptions, Observer, Result, RunSummary, Supply};

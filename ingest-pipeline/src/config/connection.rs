@@ -193,22 +193,24 @@ impl Connection {
         resolve::resolve(name, self, tenant).map_err(|error| error.within(name))
     }
 
+    pub(super) fn credentials(&self) -> check::Credentials<'_> {
+        check::Credentials {
+            client_id: self.client_id.as_deref(),
+            signing_key: self.signing_key.as_ref(),
+            client_secret: self.client_secret.as_ref(),
+            client_secret_method: self.client_secret_method,
+            algorithms: self.algorithms.as_deref(),
+        }
+    }
+
     pub(super) fn paths(&mut self, change: &mut dyn FnMut(&mut PathBuf)) {
         if let Some(key) = &mut self.signing_key {
             change(&mut key.file);
         }
-        let secrets = [&mut self.client_secret, &mut self.http.proxy_credentials];
-        let headers = self.http.secret_headers.values_mut();
-        for secret in secrets.into_iter().flatten().chain(headers) {
+        if let Some(secret) = &mut self.client_secret {
             secret.path(change);
         }
-        if let Some(file) = &mut self.http.ca_file {
-            change(file);
-        }
-        if let Some(certificate) = &mut self.http.client_certificate {
-            change(&mut certificate.cert_file);
-            change(&mut certificate.key_file);
-        }
+        self.http.paths(change);
     }
 }
 

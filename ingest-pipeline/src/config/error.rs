@@ -109,6 +109,14 @@ impl ConfigError {
         }
         self
     }
+
+    /// The same error of the store.
+    pub(super) fn within_store(mut self) -> Self {
+        if let Self::Invalid { table, .. } = &mut self {
+            table.insert(0, "store".to_owned());
+        }
+        self
+    }
 }
 
 fn listed(known: &[String]) -> String {

@@ -10,6 +10,7 @@ mod resolve;
 mod scope;
 mod secret;
 mod settings;
+mod store;
 mod tenant;
 pub(crate) mod time;
 mod tuning;
@@ -26,6 +27,7 @@ pub use connection::{AckMode, Connection, SecretMethod, SigningKey};
 pub use error::ConfigError;
 pub use secret::Secret;
 pub use settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
+pub use store::{Store, StoreServer};
 pub use tenant::{Archive, Encryption, S3, Tenant};
 pub use tuning::{
     Algorithm, Bulk, ClientCertificate, Http, KickOff, Level, ScopeSyntax, Since, TypeList,
@@ -50,16 +52,6 @@ pub struct Config {
     /// EHR connections.
     #[serde(default)]
     pub connections: BTreeMap<String, Connection>,
-}
-
-/// `[store]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    /// An SQLite file.
-    pub sqlite: Option<PathBuf>,
-    /// A FHIR server's base URL.
-    pub fhir: Option<String>,
 }
 
 /// `[state]`
@@ -87,6 +79,10 @@ impl Config {
             toml::from_str(&text).map_err(|error| parse::explained(path, &text, &error))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.paths(|path| *path = folder.join(&*path));
+        config.store.set_state(config.state.path.as_deref(), folder);
+        check::store(&config.store, config.connections.iter())
+            .and_then(|()| config.store_tenant().map(drop))
+            .map_err(|error| parse::located(path, &text, error.within_store()))?;
         for (name, connection) in &config.connections {
             check::name(name)
                 .and_then(|()| connection.validate())
@@ -118,6 +114,32 @@ impl Config {
         let mut settings = connection.settings(name, found)?;
         settings.tenant = Some(tenant.clone());
         Ok(settings)
+    }
+
+    /// The FHIR server that is the store, where one is.
+    ///
+    /// # Errors
+    /// When it can't be used as it is, such as a client id without key or secret.
+    pub fn store_server(&self) -> Result<Option<StoreServer>, ConfigError> {
+        check::store(&self.store, self.connections.iter())
+            .and_then(|()| self.store.server(self.store_tenant()?))
+            .map_err(ConfigError::within_store)
+    }
+
+    /// The tenant whose keys sign for the store: the one it names, else the
+    /// only one.
+    fn store_tenant(&self) -> Result<Option<&Tenant>, ConfigError> {
+        let Some(name) = &self.store.tenant else {
+            let mut tenants = self.tenants.values();
+            return Ok(tenants.next().filter(|_| tenants.next().is_none()));
+        };
+        let found = self.tenants.get(name);
+        let known = || self.tenants.keys().map(String::as_str);
+        found.map(Some).ok_or_else(|| ConfigError::Invalid {
+            table: Vec::new(),
+            key: "tenant".to_owned(),
+            problem: format!("there is no tenant `{name}`{}", parse::hint(name, known())),
+        })
     }
 
     /// The name of the only connection, which commands take where none is
@@ -161,7 +183,7 @@ impl Config {
     }
 
     fn paths(&mut self, mut change: impl FnMut(&mut PathBuf)) {
-        self.store.sqlite.iter_mut().for_each(&mut change);
+        self.store.paths(&mut change);
         self.state.path.iter_mut().for_each(&mut change);
         for tenant in self.tenants.values_mut() {
             tenant.paths(&mut change);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::check::Credentials;
 use super::scope::Scopes;
 use super::settings::{Auth, BulkSettings, ConnectionSettings, ExportLevel, HttpSettings};
-use super::{AdtSettings, ConfigError, Connection, Level, Since, Tenant, check};
+use super::{AdtSettings, ConfigError, Connection, Http, Level, Since, Tenant, check};
 use crate::vendor::Profile;
 
 pub(super) fn resolve(
@@ -44,7 +45,7 @@ pub(super) fn resolve(
         discovery_at_host_root: connection
             .discovery_at_host_root
             .unwrap_or(profile.discovery_at_host_root),
-        auth: auth(connection, tenant, profile)?,
+        auth: auth(&connection.credentials(), tenant, profile)?,
         scopes: wanted.of(&connection.types),
         wanted,
         token_lifetime: connection.token_lifetime.or(profile.token_lifetime),
@@ -64,26 +65,31 @@ pub(super) fn resolve(
         triggers: connection.triggers.clone(),
         ack_mode: connection.ack_mode,
         accept_server_errors: connection.accept_server_errors,
-        http: http(connection, profile),
+        http: http(&connection.http, connection.client_id.as_deref(), profile),
         bulk,
         adt: AdtSettings::new(connection, profile),
     })
 }
 
-fn auth(connection: &Connection, tenant: &Tenant, profile: &Profile) -> Result<Auth, ConfigError> {
+/// How a client proves who it is. `tenant` has the key ring.
+pub(super) fn auth(
+    own: &Credentials<'_>,
+    tenant: &Tenant,
+    profile: &Profile,
+) -> Result<Auth, ConfigError> {
     let invalid = |problem: String| ConfigError::Invalid {
         table: Vec::new(),
         key: "client_id".to_owned(),
         problem,
     };
-    let Some(client_id) = connection.client_id.clone() else {
+    let Some(client_id) = own.client_id.map(str::to_owned) else {
         if profile.anonymous {
             return Ok(Auth::Anonymous);
         }
         let vendor = &profile.display_name;
         return Err(invalid(format!("{vendor} gives no data without one")));
     };
-    if let Some(key) = &connection.signing_key {
+    if let Some(key) = own.signing_key {
         return Ok(Auth::Key {
             client_id,
             file: key.file.clone(),
@@ -91,11 +97,11 @@ fn auth(connection: &Connection, tenant: &Tenant, profile: &Profile) -> Result<A
             alg: key.alg,
         });
     }
-    if let Some(place) = &connection.client_secret {
+    if let Some(place) = own.client_secret {
         return Ok(Auth::Secret {
             client_id,
             place: place.clone(),
-            method: connection.client_secret_method.unwrap_or_default(),
+            method: own.client_secret_method.unwrap_or_default(),
         });
     }
     let Some(folder) = tenant.keys.clone() else {
@@ -103,15 +109,12 @@ fn auth(connection: &Connection, tenant: &Tenant, profile: &Profile) -> Result<A
             "nothing proves it: set `keys` of the tenant, `signing_key` or `client_secret`";
         return Err(invalid(problem.to_owned()));
     };
-    let algorithms = connection
-        .algorithms
-        .as_ref()
-        .unwrap_or(&profile.algorithms);
+    let algorithms = own.algorithms.unwrap_or(&profile.algorithms);
     Ok(Auth::Ring {
         client_id,
         folder,
         key_file: tenant.key_file.clone(),
-        algorithms: algorithms.clone(),
+        algorithms: algorithms.to_vec(),
     })
 }
 
@@ -129,9 +132,8 @@ fn level(connection: &Connection, profile: &Profile) -> Option<ExportLevel> {
     }
 }
 
-fn http(connection: &Connection, profile: &Profile) -> HttpSettings {
-    let own = &connection.http;
-    let client_id = connection.client_id.as_deref().unwrap_or_default();
+pub(super) fn http(own: &Http, client_id: Option<&str>, profile: &Profile) -> HttpSettings {
+    let client_id = client_id.unwrap_or_default();
     let secret_headers: BTreeMap<_, _> = own
         .secret_headers
         .iter()
@@ -194,7 +196,8 @@ fn bulk(connection: &Connection, profile: &Profile, base: &str) -> BulkSettings 
     }
 }
 
-fn trimmed(url: &str) -> String {
+/// Without slashes at the end.
+pub(super) fn trimmed(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }
 

@@ -45,6 +45,22 @@ pub struct Http {
     pub requests_per_minute: Option<u32>,
 }
 
+impl Http {
+    pub(super) fn paths(&mut self, change: &mut dyn FnMut(&mut PathBuf)) {
+        let headers = self.secret_headers.values_mut();
+        for secret in self.proxy_credentials.iter_mut().chain(headers) {
+            secret.path(change);
+        }
+        if let Some(file) = &mut self.ca_file {
+            change(file);
+        }
+        if let Some(certificate) = &mut self.client_certificate {
+            change(&mut certificate.cert_file);
+            change(&mut certificate.key_file);
+        }
+    }
+}
+
 /// A certificate for mutual TLS, both files in PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,9 @@
 //! From the configuration of a connection to a client for its server.
 
+mod access;
 mod paced;
+#[cfg(feature = "server")]
+mod store;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +17,10 @@ use smart_auth::{BackendServices, ScopeSet, SigningKey};
 
 use crate::config::{Algorithm, Auth, ConnectionSettings, HttpSettings, SecretMethod};
 use crate::{Error, Result, keys};
+use access::Access;
 use paced::Paced;
+#[cfg(feature = "server")]
+pub use store::ConnectedStore;
 
 /// What a connection needs of the world around it.
 #[derive(Clone)]
@@ -72,12 +78,10 @@ impl Connected {
     pub fn new(settings: &ConnectionSettings, around: &Surroundings) -> Result<Self> {
         let base = origin(&settings.base)?;
         let bulk = origin(&settings.bulk.base)?;
-        let transport = transport(settings, vec![base.clone(), bulk.clone()], around)?;
-        let plain = Client::new(transport, Arc::clone(&around.clock))
-            .random(Arc::clone(&around.random))
-            .interrupt(around.interrupt.clone())
-            .retry(policy(&settings.http));
-        let auth = authorization(settings, &plain, around)?.map(Arc::new);
+        let access = Access::of_ehr(settings);
+        let transport = transport(&access, vec![base.clone(), bulk.clone()], around)?;
+        let plain = client(transport, &access, around);
+        let auth = authorization(&access, &plain, around)?.map(Arc::new);
         let authorized = |origin| match &auth {
             Some(auth) => plain.clone().authorized(origin, auth.clone()),
             None => plain.clone(),
@@ -98,6 +102,14 @@ fn origin(url: &str) -> Result<Origin> {
     Ok(Origin::of(&uri)?)
 }
 
+/// Without credentials.
+fn client(transport: Arc<dyn HttpClient>, access: &Access<'_>, around: &Surroundings) -> Client {
+    Client::new(transport, Arc::clone(&around.clock))
+        .random(Arc::clone(&around.random))
+        .interrupt(around.interrupt.clone())
+        .retry(policy(access.http))
+}
+
 fn policy(http: &HttpSettings) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.attempts = http.retries.saturating_add(1);
@@ -105,15 +117,15 @@ fn policy(http: &HttpSettings) -> RetryPolicy {
 }
 
 fn transport(
-    settings: &ConnectionSettings,
+    settings: &Access<'_>,
     origins: Vec<Origin>,
     around: &Surroundings,
 ) -> Result<Arc<dyn HttpClient>> {
     let inner = match &around.transport {
         Some(transport) => Arc::clone(transport),
-        None => Arc::new(UreqClient::new(&network(&settings.http, around)?)?),
+        None => Arc::new(UreqClient::new(&network(settings.http, around)?)?),
     };
-    let mut paced = Paced::new(inner, origins, headers(&settings.http, around)?);
+    let mut paced = Paced::new(inner, origins, headers(settings.http, around)?);
     if let Some(limit) = settings.http.requests_per_minute {
         paced = paced.per_minute(limit, Arc::clone(&around.clock), around.interrupt.clone());
     }
@@ -182,28 +194,31 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
 }
 
 fn authorization(
-    settings: &ConnectionSettings,
+    settings: &Access<'_>,
     client: &Client,
     around: &Surroundings,
 ) -> Result<Option<BackendServices>> {
-    let client_id = match &settings.auth {
+    let client_id = match settings.auth {
         Auth::Anonymous => return Ok(None),
         Auth::Key { client_id, .. }
         | Auth::Ring { client_id, .. }
         | Auth::Secret { client_id, .. } => client_id,
     };
     let mut builder = BackendServices::builder(client.clone(), client_id)
-        .fhir_base(&settings.base)
-        .scopes(scopes(settings)?)
+        .fhir_base(settings.base)
+        .scopes(scopes(settings.scopes)?)
         .discovery_at_host_root(settings.discovery_at_host_root)
         .retry_bare_400(settings.retry_bare_400);
     if let Some(lifetime) = settings.token_lifetime {
         builder = builder.assumed_lifetime(lifetime);
     }
-    if let Some(endpoint) = &settings.token_endpoint {
+    if let Some(endpoint) = settings.token_endpoint {
         builder = builder.token_endpoint(endpoint);
     }
-    builder = match &settings.auth {
+    if settings.may_write {
+        builder = builder.for_writing();
+    }
+    builder = match settings.auth {
         Auth::Anonymous => return Ok(None),
         Auth::Key { file, kid, alg, .. } => {
             builder.signer(Arc::new(signing_key(file, kid.as_deref(), *alg)?))
@@ -233,9 +248,9 @@ fn authorization(
     Ok(Some(builder.build()?))
 }
 
-fn scopes(settings: &ConnectionSettings) -> Result<ScopeSet> {
+fn scopes(list: &[String]) -> Result<ScopeSet> {
     let mut scopes = ScopeSet::new();
-    for scope in &settings.scopes {
+    for scope in list {
         scopes.insert(scope.parse().map_err(smart_auth::Error::from)?);
     }
     Ok(scopes)

@@ -260,6 +260,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(fhir_store::Error::Locked { .. }) => ErrorKind::Running,
+            Self::Store(fhir_store::Error::Interrupted) => ErrorKind::Interrupted,
             Self::Store(_) => ErrorKind::Store,
             Self::Config(_) => ErrorKind::Configuration,
             Self::Input { .. } | Self::NoInput { .. } => ErrorKind::Usage,
@@ -305,6 +306,10 @@ impl Error {
             }
             Self::Store(fhir_store::Error::Locked { .. }) => {
                 "one run at a time writes a store; look at it with: ingest runs list"
+            }
+            Self::Store(fhir_store::Error::Server { .. }) => "try it with: ingest test --store",
+            Self::Store(fhir_store::Error::OtherServer { .. }) => {
+                "set `state` in [store] to another file for another server"
             }
             #[cfg(feature = "sqlite")]
             Self::Running { .. } => "wait for it, or look at it with: ingest status",

@@ -1,12 +1,12 @@
 use std::cell::RefCell;
-use std::path::Path;
 
 use fhir_normalize::Settings;
-use fhir_store::{Error as StoreError, InMemoryStore, SqliteStore, Store};
+use fhir_store::{Error as StoreError, InMemoryStore, Store};
 
 use super::PatientKey;
-use crate::Result;
+use crate::access::StoreAccess;
 use crate::load::StoreIds;
+use crate::{Error, Result};
 
 /// What is in the store already.
 pub trait Known {
@@ -73,16 +73,18 @@ impl InStore {
         })
     }
 
-    /// What the SQLite file has, which another process may be writing; nothing
-    /// where there is none yet.
+    /// What a store has, which another process may be writing; nothing where
+    /// there is none yet.
     ///
     /// # Errors
     /// When the store can't be opened or read.
-    pub fn read(path: &Path, settings: &Settings) -> Result<Self> {
-        match SqliteStore::open_read_only(path) {
+    pub fn read(store: &dyn StoreAccess, settings: &Settings) -> Result<Self> {
+        match store.records() {
             Ok(store) => Self::new(Box::new(store), settings),
-            Err(StoreError::NotFound { .. }) => Self::new(Box::new(InMemoryStore::new()), settings),
-            Err(error) => Err(error.into()),
+            Err(Error::Store(StoreError::NotFound { .. })) => {
+                Self::new(Box::new(InMemoryStore::new()), settings)
+            }
+            Err(error) => Err(error),
         }
     }
 

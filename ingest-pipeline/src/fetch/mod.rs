@@ -6,22 +6,23 @@
 //! writer as everything else, and in one run for as many patients as there are.
 //!
 //! ```no_run
+//! use ingest_pipeline::access::{SqliteFile, StoreAccess as _};
 //! use ingest_pipeline::config::Config;
 //! use ingest_pipeline::connect::Surroundings;
 //! use ingest_pipeline::fetch::{self, FetchOptions, FetchRequest, Fetcher, InStore, PatientKey};
-//! use ingest_pipeline::store::SqliteStore;
 //!
 //! let settings = Config::read("ingest.toml".as_ref())?.connection("memorial")?;
 //! let around = Surroundings::system(|name| std::env::var(name).ok());
 //! let fetcher = Fetcher::new(&settings, &around, FetchOptions::new("."))?;
 //! let request = FetchRequest::new(PatientKey::Id("p77".to_owned()));
+//! let store = SqliteFile("ingest.db".into());
 //! let gathered = {
-//!     let known = InStore::read("ingest.db".as_ref(), fetcher.normalize())?;
+//!     let known = InStore::read(&store, fetcher.normalize())?;
 //!     fetcher.gather(&request, &known)?
 //! };
 //! let options = fetcher.load_options(around.run_id());
-//! let mut store = SqliteStore::open("ingest.db")?;
-//! let summary = fetch::load(options, &[gathered]).run(&mut store, &*around.clock, &mut ())?;
+//! let mut store = store.open()?;
+//! let summary = fetch::load(options, &[gathered]).run(&mut *store, &*around.clock, &mut ())?;
 //! println!("{} resources, {} of them new", summary.resources, summary.created);
 //! # Ok::<(), ingest_pipeline::Error>(())
 //! ```

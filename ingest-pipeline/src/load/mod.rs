@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use fhir_normalize::Settings;
-use fhir_store::{NewRun, RunState, Store};
+use fhir_store::{Error as StoreError, NewRun, RunState, Store};
 
 use crate::clock::millis;
 use crate::source::{Files, Input, Source};
@@ -152,9 +152,14 @@ impl<'a> Load<'a> {
         let (options, interrupt) = (&self.options, &self.interrupt);
         let mut writer = Writer::new(store, options, clock, observer, interrupt);
         let result = transfer(self.source.as_mut(), &mut writer);
+        let (result, stopped) = match result {
+            // A store on a server was told to stop while it waited for it.
+            Err(Error::Store(StoreError::Interrupted)) => (Ok(()), true),
+            result => (result, interrupt.is_interrupted()),
+        };
         let state = match &result {
             Err(_) => RunState::Failed,
-            Ok(()) if interrupt.is_interrupted() => RunState::Interrupted,
+            Ok(()) if stopped => RunState::Interrupted,
             Ok(()) if writer.refusal.is_some() => RunState::Partial,
             Ok(()) => RunState::Completed,
         };
@@ -206,18 +211,22 @@ fn finish(
     let mut summary = tally.summary(run.to_owned(), state, elapsed_ms);
     summary.error.clone_from(&error);
     // The summary is numbers and text, which always serialize.
-    let text = serde_json::to_string(&summary).unwrap_or_default();
-    let closed = writer.store.finish_run(
-        run,
-        state,
-        millis(finished),
-        &counts,
-        error.as_deref(),
-        Some(&text),
-    );
+    let text = |summary: &RunSummary| serde_json::to_string(summary).unwrap_or_default();
+    let mut close = |state, text: &str| {
+        let (finished, error) = (millis(finished), error.as_deref());
+        writer
+            .store
+            .finish_run(run, state, finished, &counts, error, Some(text))
+    };
+    let mut closed = close(state, &text(&summary));
+    if matches!(closed, Err(StoreError::Interrupted)) {
+        summary.state = RunState::Interrupted;
+        closed = close(RunState::Interrupted, &text(&summary));
+    }
     // The first fault is the one to tell.
     result?;
     closed?;
+    summary.told(writer.store.report()?);
     writer.observer.event(&Event::Finished(&summary));
     Ok(summary)
 }

@@ -112,6 +112,11 @@ impl Profile {
             })
     }
 
+    /// The profile of any server.
+    pub(crate) fn generic() -> &'static Self {
+        &PROFILES["generic"]
+    }
+
     /// The names of all profiles.
     pub fn names() -> impl Iterator<Item = &'static str> {
         PROFILES.keys().copied()

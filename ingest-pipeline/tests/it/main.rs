@@ -23,6 +23,7 @@ mod order;
 #[cfg(feature = "bulk")]
 mod probe;
 mod replay;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "bulk")]
 mod site;

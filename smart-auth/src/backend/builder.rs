@@ -22,6 +22,7 @@ pub struct Builder {
     at_host_root: bool,
     assumed_lifetime: Duration,
     retry_bare_400: bool,
+    may_write: bool,
 }
 
 impl Builder {
@@ -39,6 +40,7 @@ impl Builder {
             at_host_root: false,
             assumed_lifetime: TokenResponse::DEFAULT_LIFETIME,
             retry_bare_400: false,
+            may_write: false,
         }
     }
 
@@ -133,10 +135,19 @@ impl Builder {
         self
     }
 
+    /// Lets the scopes grant writing. For a server of one's own that data is
+    /// written to, never for an EHR that it is read from.
+    #[must_use]
+    pub const fn for_writing(mut self) -> Self {
+        self.may_write = true;
+        self
+    }
+
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::Scope`] for a scope that grants writing, [`Error::Url`] for a
+    /// [`Error::Scope`] for a scope that grants writing without
+    /// [`for_writing`](Self::for_writing), [`Error::Url`] for a
     /// token endpoint that is not `https`, [`Error::Setup`] when something is
     /// missing.
     pub fn build(self) -> Result<BackendServices> {
@@ -147,7 +158,9 @@ impl Builder {
         if self.scopes.is_empty() {
             return Err(setup("there are no scopes to ask for"));
         }
-        self.scopes.require_read_only()?;
+        if !self.may_write {
+            self.scopes.require_read_only()?;
+        }
         let endpoint = match (self.token_endpoint, self.fhir_base) {
             (Some(url), _) => {
                 let uri = discovery::endpoint(url.trim());

@@ -2,11 +2,13 @@
 
 use ehr_sandbox::{Data, Sandbox};
 use fhir_http::HttpClient as _;
-use fhir_store::{PutOutcome, ResourceStore as _};
+use fhir_store::{
+    Error, PutOutcome, ResourceStore as _, RunStore as _, ServerSettings, ServerStore, SqliteStore,
+};
 use http::Request;
 use tempfile::TempDir;
 
-use super::{Sample, content, finish, open, patients, put, sandbox, sandbox_with};
+use super::{Sample, client, content, finish, open, patients, put, sandbox, sandbox_with};
 
 /// Writes as somebody else.
 fn meddle(sandbox: &Sandbox, method: &str, name: &str, body: &str) {
@@ -146,4 +148,43 @@ fn a_server_that_was_emptied_is_filled_again() {
     assert_eq!((report.deleted, report.provenance), (70, 70));
     put(&mut store, &patients(0..70, "x")).expect("put");
     super::assert_whole(&sandbox, &mut store);
+}
+
+#[test]
+fn a_reader_sees_all_and_notes_nothing() {
+    let folder = TempDir::new().expect("folder");
+    let state = folder.path().join("state.db");
+    let sandbox = sandbox(|builder| builder);
+    let open_read_only =
+        || ServerStore::open_read_only(&state, client(&sandbox), ServerSettings::default());
+    assert!(matches!(open_read_only(), Err(Error::NotFound { .. })));
+    let mut store = open(&sandbox, &state);
+    put(&mut store, &patients(0..3, "x")).expect("put");
+    finish(&mut store, "01A").expect("finish");
+    meddle(&sandbox, "DELETE", "Patient/p1", "");
+
+    // Beside the writer, with bodies that only the server has.
+    let mut reader = open_read_only().expect("reader");
+    let scanned = reader.scan(None, 0, usize::MAX).expect("scan");
+    let there: Vec<_> = scanned.iter().map(|stored| stored.body.is_some()).collect();
+    assert_eq!(there, [true, false, true]);
+    assert!(matches!(
+        reader.put(
+            &super::context(),
+            &[patients(5..6, "x")[0].put()],
+            &mut Vec::new()
+        ),
+        Err(Error::ReadOnly)
+    ));
+    reader.flush().expect("nothing to do");
+
+    // Without the server: what is known to be gone is gone.
+    let mut known = SqliteStore::open_read_only(&state).expect("state");
+    let stored = known.get("Patient", "p1").expect("get").expect("known");
+    assert!(!stored.deleted, "the reader has noted it");
+    store.verify().expect("verify");
+    let stored = known.get("Patient", "p1").expect("get").expect("known");
+    assert!(stored.deleted);
+    let other = known.get("Patient", "p2").expect("get").expect("known");
+    assert!(!other.deleted && other.body.is_none());
 }

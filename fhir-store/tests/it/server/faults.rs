@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ehr_sandbox::{FaultPlan, Where, WriteSettings};
 use fhir_http::testing::FakeClock;
 use fhir_http::{Client, FhirClient, Interrupt};
-use fhir_store::ServerSettings;
+use fhir_store::{RunStore as _, ServerSettings};
 use tempfile::TempDir;
 
 use super::{assert_whole, client, finish, open, patients, put, sandbox, sandbox_with};

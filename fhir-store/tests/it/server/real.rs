@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use fhir_http::{Client, FhirClient, SystemClock, UreqClient, UreqConfig};
-use fhir_store::{PutOutcome, ResourceStore as _, ServerSettings, ServerStore, conformance};
+use fhir_store::{
+    PutOutcome, ResourceStore as _, RunStore as _, ServerSettings, ServerStore, conformance,
+};
 use tempfile::TempDir;
 
 use super::{Sample, delete, finish, put};

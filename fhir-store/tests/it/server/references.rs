@@ -1,7 +1,7 @@
 //! Servers that take no reference to what is not there.
 
 use ehr_sandbox::Sandbox;
-use fhir_store::{PutOutcome, ServerStore};
+use fhir_store::{PutOutcome, RunStore as _, ServerStore};
 use tempfile::TempDir;
 
 use super::{Sample, assert_whole, content, finish, open, patients, put, sandbox_with};

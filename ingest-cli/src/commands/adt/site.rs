@@ -8,25 +8,26 @@ use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 
 use crate::args::Db;
-use crate::context::{self, Context};
+use crate::context::{self, Context, Target};
 use crate::exit::Failure;
 
 /// What all commands of the real-time channel share.
 pub(crate) struct Site<'a> {
     context: &'a Context<'a>,
-    pub(crate) db: PathBuf,
+    pub(crate) store: Target,
     pub(crate) state_path: PathBuf,
     pub(crate) around: Surroundings,
 }
 
 impl<'a> Site<'a> {
     pub(crate) fn new(context: &'a Context<'a>, db: &Db) -> Result<Self, Failure> {
-        let db = context.db(db)?;
+        let around = context::surroundings()?;
+        let store = context.store(db, &around)?;
         Ok(Self {
             context,
-            state_path: context.state_path(&db)?,
-            db,
-            around: context::surroundings()?,
+            state_path: context.state_path(store.access().file())?,
+            store,
+            around,
         })
     }
 

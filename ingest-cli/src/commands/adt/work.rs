@@ -42,7 +42,8 @@ pub(super) fn work(
     let mut work = Work::new(
         settings,
         &site.around,
-        &site.db,
+        site.store.access(),
+        site.store.folder(),
         &site.state_path,
         Shown::new(archives),
         options,

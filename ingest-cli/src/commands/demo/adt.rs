@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ehr_sandbox::MllpSender;
 use ehr_sandbox::adt::{Day, Outcome};
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::adt::{
     self, Inbox, ReceiveSummary, Receiver, Rules, Shown, Work, WorkOptions,
 };
@@ -90,7 +91,18 @@ pub(super) fn day(
     };
     let shown = Shown::new([(settings.name.clone(), archive)]);
     let connections = vec![settings.clone()];
-    let fetched = Work::new(connections, around, db, &state_path, shown, options)?.run()?;
+    let store = SqliteFile(db.to_owned());
+    let spool = db.with_file_name("");
+    let mut work = Work::new(
+        connections,
+        around,
+        &store,
+        spool,
+        &state_path,
+        shown,
+        options,
+    )?;
+    let fetched = work.run()?;
     let dead = State::open(&state_path)?.dead_letters()?.len();
     Ok(AdtReport {
         received: receiver.summary(),

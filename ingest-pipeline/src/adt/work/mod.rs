@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use fhir_store::{Error as StoreError, RunState, SqliteStore};
+use fhir_store::{Error as StoreError, RunState};
 
 use super::Shown;
+use crate::access::StoreAccess;
 use crate::clock::millis;
 use crate::config::ConnectionSettings;
 use crate::connect::Surroundings;
@@ -32,7 +33,9 @@ pub struct Work<'a> {
     connections: BTreeMap<String, ConnectionSettings>,
     fetchers: BTreeMap<String, Fetcher>,
     around: &'a Surroundings,
-    db: &'a Path,
+    store: &'a dyn StoreAccess,
+    /// For temporary files.
+    spool: PathBuf,
     state_path: &'a Path,
     state: State,
     worker: Worker,
@@ -44,14 +47,15 @@ pub struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// A worker for these connections: the only one's fetches where there is
-    /// one, else all. `messages` are the archives of their tenants.
+    /// one, else all. `spool` is a folder for temporary files.
     ///
     /// # Errors
     /// When the state database can't be opened.
     pub fn new(
         connections: Vec<ConnectionSettings>,
         around: &'a Surroundings,
-        db: &'a Path,
+        store: &'a dyn StoreAccess,
+        spool: impl Into<PathBuf>,
         state_path: &'a Path,
         shown: Shown,
         options: WorkOptions,
@@ -66,7 +70,8 @@ impl<'a> Work<'a> {
                 .collect(),
             fetchers: BTreeMap::new(),
             around,
-            db,
+            store,
+            spool: spool.into(),
             state_path,
             state,
             options,
@@ -200,8 +205,8 @@ impl<'a> Work<'a> {
                 known: self.connections.keys().cloned().collect(),
             }
         })?;
-        let spool = folder(self.db);
-        let fetcher = Fetcher::new(settings, self.around, FetchOptions::new(spool))?;
+        let options = FetchOptions::new(&self.spool);
+        let fetcher = Fetcher::new(settings, self.around, options)?;
         self.fetchers.insert(connection.to_owned(), fetcher);
         Ok(())
     }
@@ -213,14 +218,14 @@ impl<'a> Work<'a> {
         total: &mut Total,
     ) -> Result<()> {
         let fetcher = &self.fetchers[connection];
-        let db = self.db;
+        let store = self.store;
         let read: Vec<(QueuedFetch, Read)> = thread::scope(|scope| {
             let reading: Vec<_> = fetches
                 .into_iter()
                 .map(|fetch| {
                     let reading = scope.spawn({
-                        let request = request(&fetch, db);
-                        move || gather(fetcher, &request, db)
+                        let request = request(&fetch, store);
+                        move || gather(fetcher, &request, store)
                     });
                     (fetch, reading)
                 })
@@ -296,23 +301,23 @@ impl<'a> Work<'a> {
         let clock = &*self.around.clock;
         let mut waited = Duration::ZERO;
         let mut store = loop {
-            match SqliteStore::open(self.db) {
+            match self.store.open() {
                 Ok(store) => break store,
-                Err(StoreError::Locked { .. }) if waited < PATIENCE => {
+                Err(Error::Store(StoreError::Locked { .. })) if waited < PATIENCE => {
                     if !self.around.interrupt.sleep(clock, PAUSE) {
                         return Ok(None);
                     }
                     waited += PAUSE;
                 }
-                Err(StoreError::Locked { .. }) => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Err(Error::Store(StoreError::Locked { .. })) => return Ok(None),
+                Err(error) => return Err(error),
             }
         };
         let mut options = self.fetchers[connection].load_options(self.around.run_id());
         options.kind = "adt";
         options.threads = self.options.threads;
         let load = fetch::load(options, gathered).interrupted_by(self.around.interrupt.clone());
-        load.run(&mut store, clock, &mut ()).map(Some)
+        load.run(&mut *store, clock, &mut ()).map(Some)
     }
 
     fn failed(&mut self, fetch: &QueuedFetch, error: &FetchError) -> Result<()> {
@@ -355,7 +360,7 @@ impl<'a> Work<'a> {
 
     /// For whoever looks at the store. It is no fault if that has to wait.
     fn show_dead_letters(&mut self) {
-        if let Err(error) = self.shown.update(&self.state, self.db) {
+        if let Err(error) = self.shown.update(&self.state, self.store) {
             tracing::warn!(
                 error = causes(&error),
                 "the store does not show all dead letters yet"
@@ -373,13 +378,6 @@ impl std::fmt::Debug for Work<'_> {
         f.debug_struct("Work")
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-fn folder(db: &Path) -> PathBuf {
-    match db.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
     }
 }
 

@@ -1,25 +1,19 @@
 //! From what waits in the queue to what a fetcher takes, and back to what it
 //! read or why it failed.
 
-use std::path::Path;
-
 use crate::TriggerMessage;
-use crate::bulk::{SqliteFile, StoreAccess as _};
+use crate::access::StoreAccess;
 use crate::fetch::{FetchError, FetchRequest, Fetcher, Gathered, InStore, PatientKey};
 use crate::state::inbox::{PatientIdentifier, QueuedFetch};
 
-pub(super) fn request(fetch: &QueuedFetch, db: &Path) -> FetchRequest {
+pub(super) fn request(fetch: &QueuedFetch, store: &dyn StoreAccess) -> FetchRequest {
     let mut request = FetchRequest::new(key(&fetch.wanted.patient));
     // Of a store that is new, or restored from a copy, more is missing than what
     // has changed since.
     request.since = fetch
         .fetched
         .as_ref()
-        .filter(|(_, run)| {
-            SqliteFile(db.to_owned())
-                .has_completed(run)
-                .unwrap_or(false)
-        })
+        .filter(|(_, run)| store.has_completed(run).unwrap_or(false))
         .and_then(|(milliseconds, _)| jiff::Timestamp::from_millisecond(*milliseconds).ok());
     request.merged = fetch.wanted.merged.iter().map(key).collect();
     request.message = Some(TriggerMessage {
@@ -53,9 +47,9 @@ pub(super) enum Read {
     Failed(FetchError),
 }
 
-pub(super) fn gather(fetcher: &Fetcher, request: &FetchRequest, db: &Path) -> Read {
+pub(super) fn gather(fetcher: &Fetcher, request: &FetchRequest, store: &dyn StoreAccess) -> Read {
     // What a store has of the patients changes with every batch.
-    let known = match InStore::read(db, fetcher.normalize()) {
+    let known = match InStore::read(store, fetcher.normalize()) {
         Ok(known) => known,
         Err(error) => return Read::Failed(FetchError::Store(Box::new(error))),
     };

@@ -7,6 +7,7 @@ use ehr_sandbox::adt::{Day, MergeStyle, Outcome};
 use ehr_sandbox::{Builder, Data, FaultPlan, Sandbox, SearchSettings, Where};
 use fhir_http::testing::FakeClock;
 use fhir_http::{Clock as _, SystemRandom};
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::adt::{Inbox, Received, Receiver, Rules, Shown, Work, WorkOptions};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::inbox::Revived;
@@ -70,10 +71,11 @@ impl Site {
             drain: true,
             ..WorkOptions::new(around.run_id())
         };
-        let (db, state) = (self.own.db(), self.own.state_path());
+        let (store, state) = (SqliteFile(self.own.db()), self.own.state_path());
+        let spool = self.own.db().parent().unwrap().to_owned();
         let shown = Shown::new([("c".to_owned(), self.own.archive())]);
         let settings = vec![self.own.settings.clone()];
-        let mut work = Work::new(settings, &around, &db, &state, shown, options).unwrap();
+        let mut work = Work::new(settings, &around, &store, spool, &state, shown, options).unwrap();
         work.run().unwrap()
     }
 

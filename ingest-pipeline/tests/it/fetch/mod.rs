@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use ehr_sandbox::{Data, Level, SearchSettings, Where};
 use fhir_http::Clock as _;
-use ingest_pipeline::bulk::{Bulk, BulkOptions, SqliteFile};
+use ingest_pipeline::access::SqliteFile;
+use ingest_pipeline::bulk::{Bulk, BulkOptions};
 use ingest_pipeline::fetch::{FetchRequest, InStore, Known, TriggerMessage};
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::{InMemoryStore, RunState, RunStore as _};
@@ -216,7 +217,7 @@ fn what_the_server_can_do_is_asked_once() {
         site.fetch_patient(&format!("p{number}"));
     }
     site.sandbox.clear_requests();
-    ask(&InStore::read(&site.db(), fetcher.normalize()).unwrap());
+    ask(&InStore::read(&SqliteFile(site.db()), fetcher.normalize()).unwrap());
     assert_eq!(site.sandbox.count(&Where::Metadata), 1);
     assert_eq!(site.sandbox.count(&Where::Token), 0, "there is one");
 }

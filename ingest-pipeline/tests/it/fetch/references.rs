@@ -1,6 +1,7 @@
 //! What a record refers to.
 
 use ehr_sandbox::{FaultPlan, SearchSettings};
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::fetch::{FetchOptions, Fetcher, InStore, Known as _, PatientKey};
 use ingest_pipeline::store::{
     Delete, InMemoryStore, Put, ResourceStore as _, Sha256Ids, WriteContext,
@@ -213,7 +214,7 @@ fn what_the_store_has_is_read_again_on_demand() {
             ..FetchOptions::new(site.folder.path())
         };
         let fetcher = Fetcher::new(&site.settings, &site.around(), options).unwrap();
-        let known = InStore::read(&site.db(), fetcher.normalize()).unwrap();
+        let known = InStore::read(&SqliteFile(site.db()), fetcher.normalize()).unwrap();
         let gathered = fetcher.gather(&by_id("a"), &known).unwrap();
         assert_eq!(gathered.counts().resources, 7, "{mode}");
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ehr_sandbox::{Builder, Data, RegisteredClient, Sandbox};
 use fhir_http::SystemRandom;
 use fhir_http::testing::FakeClock;
+use ingest_pipeline::access::SqliteFile;
 use ingest_pipeline::config::{Config, ConnectionSettings};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::fetch::{
@@ -103,7 +104,7 @@ impl Site {
 
     pub(super) fn gather(&self, request: &FetchRequest) -> Result<Gathered, FetchError> {
         let fetcher = self.fetcher();
-        let known = InStore::read(&self.db(), fetcher.normalize()).unwrap();
+        let known = InStore::read(&SqliteFile(self.db()), fetcher.normalize()).unwrap();
         fetcher.gather(request, &known)
     }
 

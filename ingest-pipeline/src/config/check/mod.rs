@@ -1,33 +1,16 @@
 //! Values that have the right type but can't be used. No value is repeated
 //! that may be a secret in the wrong place: URLs, headers, ids.
 
-use std::collections::BTreeSet;
+mod server;
+mod store;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 
-use super::{ConfigError, Connection, Http, Level, adt, parse, scope};
+use super::{ConfigError, Connection, Level, adt, parse, scope};
 use crate::vendor::Profile;
-
-/// Headers that hold credentials, or that requests have of their own.
-const OWN_HEADERS: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "prefer",
-    "proxy-authorization",
-    "range",
-    "te",
-    "transfer-encoding",
-    "user-agent",
-];
-
-/// What names of headers have that hold credentials.
-const SECRET_WORDS: &[&str] = &["secret", "token", "password", "key", "auth"];
+pub(super) use server::Credentials;
+use server::{base, credentials, http, url};
+pub(super) use store::store;
 
 pub(super) fn connection(connection: &Connection) -> Result<(), ConfigError> {
     if let Err(ConfigError::UnknownVendor { known, .. }) = Profile::named(&connection.vendor) {
@@ -41,13 +24,13 @@ pub(super) fn connection(connection: &Connection) -> Result<(), ConfigError> {
     if let Some(endpoint) = &connection.token_endpoint {
         url("token_endpoint", endpoint)?;
     }
-    credentials(connection)?;
-    scopes("scopes", connection.scopes.iter().flatten())?;
-    scopes("extra_scopes", connection.extra_scopes.iter().flatten())?;
+    credentials(&connection.credentials())?;
+    scopes_to_read("scopes", connection.scopes.iter().flatten())?;
+    scopes_to_read("extra_scopes", connection.extra_scopes.iter().flatten())?;
     export(connection)?;
     identity(connection)?;
     triggers(connection)?;
-    http(connection)?;
+    http(&connection.http)?;
     bulk(connection)?;
     adt::check(connection)
 }
@@ -69,45 +52,12 @@ pub(super) fn name(name: &str) -> Result<(), ConfigError> {
     )
 }
 
-fn credentials(connection: &Connection) -> Result<(), ConfigError> {
-    let id = connection.client_id.as_deref();
-    if id.is_some_and(|id| !is_plain(id)) {
-        return fail(
-            "client_id",
-            "it is empty or has spaces or control characters",
-        );
-    }
-    if connection.signing_key.is_some() && connection.client_secret.is_some() {
-        return fail(
-            "client_secret",
-            "a connection has either `signing_key` or `client_secret`, not both",
-        );
-    }
-    if connection.client_secret.is_none() && connection.client_secret_method.is_some() {
-        return fail("client_secret_method", "there is no `client_secret`");
-    }
-    for (key, given) in [
-        ("signing_key", connection.signing_key.is_some()),
-        ("client_secret", connection.client_secret.is_some()),
-    ] {
-        if given && id.is_none() {
-            return fail(key, "there is no `client_id` to go with it");
-        }
-    }
-    if connection.algorithms.as_ref().is_some_and(Vec::is_empty) {
-        return fail("algorithms", "name one, or leave it out");
-    }
-    Ok(())
-}
-
-fn scopes<'a>(key: &str, mut scopes: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {
+fn scopes_to_read<'a>(
+    key: &str,
+    mut scopes: impl Iterator<Item = &'a String>,
+) -> Result<(), ConfigError> {
     scopes.try_for_each(|scope| {
-        if !is_plain(scope) {
-            return fail(
-                key,
-                "a scope is empty or has spaces; write one scope an entry",
-            );
-        }
+        is_scope(key, scope)?;
         if scope::writes(scope) {
             let problem = format!(
                 "`{scope}` lets this client write; EHRs are only read, so ask for \
@@ -117,6 +67,16 @@ fn scopes<'a>(key: &str, mut scopes: impl Iterator<Item = &'a String>) -> Result
         }
         Ok(())
     })
+}
+
+fn is_scope(key: &str, scope: &str) -> Result<(), ConfigError> {
+    match is_plain(scope) {
+        true => Ok(()),
+        false => fail(
+            key,
+            "a scope is empty or has spaces; write one scope an entry",
+        ),
+    }
 }
 
 fn export(connection: &Connection) -> Result<(), ConfigError> {
@@ -227,74 +187,6 @@ fn triggers(connection: &Connection) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn http(connection: &Connection) -> Result<(), ConfigError> {
-    let http = &connection.http;
-    let fail = |key, problem: &str| fail_in("http", key, problem);
-    if let Some(proxy) = &http.proxy {
-        let uri: Option<Uri> = proxy.parse().ok();
-        let authority = uri.as_ref().and_then(Uri::authority);
-        if authority.is_some_and(|authority| authority.as_str().contains('@')) {
-            return fail(
-                "proxy",
-                "it holds a user name or password; keep them in `proxy_credentials`",
-            );
-        }
-        let scheme = uri.as_ref().and_then(Uri::scheme_str);
-        if authority.is_none() || !matches!(scheme, Some("http" | "https" | "socks4" | "socks5")) {
-            return fail(
-                "proxy",
-                "it is no URL of a proxy, such as `http://proxy.example:3128`",
-            );
-        }
-    } else if http.proxy_credentials.is_some() {
-        return fail("proxy_credentials", "there is no `proxy`");
-    }
-    headers(http)?;
-    if http.retries.is_some_and(|retries| retries > 20) {
-        return fail("retries", "it is 20 at most");
-    }
-    if http.requests_per_minute == Some(0) {
-        return fail("requests_per_minute", "it is at least 1");
-    }
-    Ok(())
-}
-
-fn headers(http: &Http) -> Result<(), ConfigError> {
-    let fail = |key, problem| fail_in("http", key, problem);
-    let names = http.headers.keys().map(|name| ("headers", name));
-    let secret = http
-        .secret_headers
-        .keys()
-        .map(|name| ("secret_headers", name));
-    let mut seen = BTreeSet::new();
-    for (key, name) in names.chain(secret) {
-        let lower = name.to_ascii_lowercase();
-        if OWN_HEADERS.contains(&lower.as_str()) {
-            return fail(key, "one of them is not for the configuration to set");
-        }
-        if HeaderName::try_from(name).is_err() {
-            return fail(key, "one of them has no valid name of an HTTP header");
-        }
-        if key == "headers" && SECRET_WORDS.iter().any(|word| lower.contains(word)) {
-            return fail(
-                key,
-                "one of them looks like a secret; say in `secret_headers` where it is kept",
-            );
-        }
-        if !seen.insert(lower) {
-            return fail(key, "one of them is there twice");
-        }
-    }
-    if http
-        .headers
-        .values()
-        .any(|value| HeaderValue::try_from(value).is_err())
-    {
-        return fail("headers", "one of them is no valid HTTP header");
-    }
-    Ok(())
-}
-
 fn bulk(connection: &Connection) -> Result<(), ConfigError> {
     let bulk = &connection.bulk;
     if let Some(url) = &bulk.base {
@@ -317,11 +209,6 @@ fn bulk(connection: &Connection) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn base(key: &str, base: &str) -> Result<(), ConfigError> {
-    url(key, base)?;
-    without_query(key, base)
-}
-
 /// References are only compared with it, so plain `http` is fine.
 fn alias_of(key: &str, alias: &str) -> Result<(), ConfigError> {
     let uri: Option<Uri> = alias.parse().ok();
@@ -335,18 +222,6 @@ fn without_query(key: &str, url: &str) -> Result<(), ConfigError> {
     match url.contains(['?', '#']) {
         true => fail(key, "a base URL has neither query nor fragment"),
         false => Ok(()),
-    }
-}
-
-fn url(key: &str, url: &str) -> Result<(), ConfigError> {
-    let uri: Uri = match url.parse() {
-        Ok(uri) => uri,
-        Err(_) => return fail(key, "it is no URL"),
-    };
-    match fhir_http::Origin::of(&uri) {
-        Ok(_) => Ok(()),
-        Err(fhir_http::Error::Url { problem, .. }) => fail(key, problem),
-        Err(_) => fail(key, "it is no URL that can be used"),
     }
 }
 
