@@ -20,7 +20,7 @@ pub use resource::{
 };
 pub use run::{
     Counts, NewRun, QuarantineRecord, Refused, RunRecord, RunState, RunStore, StoreReport,
-    Unresolved,
+    TakenBack, Unresolved,
 };
 #[cfg(feature = "server")]
 pub use server::{ServerSettings, ServerStore, VerifyReport};

@@ -87,6 +87,15 @@ pub trait RunStore {
     /// Declares every reference to a pending alias changed, and forgets that there were any.
     fn settle_aliases(&mut self, source_system: &str) -> Result<()>;
 
+    /// Tells a server that holds the resources all that it can be told by now.
+    /// Gives what it has refused of the writes of this run after they were counted, which is taken back then, and in the quarantine.
+    ///
+    /// For the end of a run, before [`finish_run`](Self::finish_run).
+    fn settle_writes(&mut self, run: &str) -> Result<Vec<TakenBack>> {
+        let _ = run;
+        Ok(Vec::new())
+    }
+
     /// What happened between the store and a server that holds its resources; nothing where there is none.
     fn report(&mut self) -> Result<StoreReport> {
         Ok(StoreReport::default())
@@ -99,10 +108,20 @@ pub trait RunStore {
 pub struct StoreReport {
     /// Resources that somebody else had changed or deleted on the server, found when they were written again.
     pub drifted: u64,
-    /// Resources that were counted as written and that the server refused later. They are in the quarantine.
+    /// Resources that were counted as written, most by an earlier run, and that the server refused later. They are in the quarantine.
     pub refused_late: u64,
     /// What waits for the next run.
     pub unresolved: Vec<Unresolved>,
+}
+
+/// A write that was counted, and refused by the server in the end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TakenBack {
+    /// Type of the resource.
+    pub resource_type: String,
+    /// Whether it was its first version.
+    pub created: bool,
 }
 
 /// Writes that the server did not take so far.

@@ -174,6 +174,17 @@ impl Tally {
         counts
     }
 
+    /// Of a write that was counted and came to nothing.
+    pub(crate) fn take_back(&mut self, resource_type: &'static str, created: bool) {
+        let counts = self.by_type.entry(resource_type).or_default();
+        match created {
+            true => counts.created -= 1,
+            false => counts.updated -= 1,
+        }
+        counts.quarantined += 1;
+        self.provenance -= 1;
+    }
+
     fn sum(&self, count: impl Fn(&TypeCounts) -> u64) -> u64 {
         self.by_type.values().map(count).sum()
     }

@@ -275,11 +275,15 @@ impl ServerStore {
     fn refuse(&mut self, write: Write, refusal: Refusal, delivery: &mut Delivery) -> Result<()> {
         let seq = write.seq;
         if delivery.late {
-            self.quarantine_refused(&write, &refusal)?;
+            self.keep_refused(&write, &refusal)?;
+            self.note_taken_back(&write);
         }
         delivery.refused.push((write, refusal));
-        self.local
-            .change(|connection| outbox::take_back(connection, seq))
+        let again = self
+            .local
+            .change(|connection| outbox::take_back(connection, seq))?;
+        self.recovered &= !again;
+        Ok(())
     }
 
     /// Holds writes that refer to what the server does not have, without asking it.

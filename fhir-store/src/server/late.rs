@@ -3,7 +3,7 @@
 use super::deliver::Delivery;
 use super::write::Write;
 use super::{ServerStore, outbox};
-use crate::{Refusal, Refused, Result, RunStore as _};
+use crate::{Refusal, Refused, Result, RunStore as _, TakenBack};
 
 impl ServerStore {
     /// Tells the server what an earlier run could not, before anything else.
@@ -51,9 +51,24 @@ impl ServerStore {
         Ok(delivery.told + delivery.refused.len())
     }
 
-    /// Keeps what was refused where there is no outcome any more to say so.
-    pub(super) fn quarantine_refused(&mut self, write: &Write, refusal: &Refusal) -> Result<()> {
+    /// What of a run was refused after it was counted.
+    pub(super) fn taken_back(&mut self, run: &str) -> Vec<TakenBack> {
+        let taken_back = self.taken_back.remove(run).unwrap_or_default();
+        self.report.refused_late -= taken_back.len() as u64;
+        taken_back
+    }
+
+    pub(super) fn note_taken_back(&mut self, write: &Write) {
         self.report.refused_late += 1;
+        let run = write.run.clone().unwrap_or_default();
+        self.taken_back.entry(run).or_default().push(TakenBack {
+            resource_type: write.resource_type.clone(),
+            created: write.created,
+        });
+    }
+
+    /// Keeps what was refused where there is no outcome any more to say so.
+    pub(super) fn keep_refused(&mut self, write: &Write, refusal: &Refusal) -> Result<()> {
         let record = Refused {
             file: OUTBOX,
             line: None,

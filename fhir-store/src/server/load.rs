@@ -37,6 +37,7 @@ pub(super) fn load(connection: &Connection, seq: i64) -> Result<Option<Write>> {
         seq,
         run: row.get(8)?,
         deleted,
+        created: row.get::<_, i64>(3)? == CREATE,
         body,
         provenance_id: provenance_id
             .iter()

@@ -33,7 +33,7 @@ pub use self::verify::VerifyReport;
 use crate::sqlite::read;
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, Refusal, ResourceStore, Result,
-    SqliteStore, StoreReport, Stored, WriteContext,
+    SqliteStore, StoreReport, Stored, TakenBack, WriteContext,
 };
 
 /// A store whose resources are on a FHIR R4 server, each together with its Provenance.
@@ -61,6 +61,8 @@ pub struct ServerStore {
     pace: Pace,
     report: StoreReport,
     refusals: Vec<Refusal>,
+    /// Refused after they were counted, by run.
+    taken_back: HashMap<String, Vec<TakenBack>>,
     /// What an earlier run left in the outbox was sent.
     recovered: bool,
     /// Resources in a row over which the server stumbled.
@@ -134,6 +136,7 @@ impl ServerStore {
             pace: Pace::new(settings),
             report: StoreReport::default(),
             refusals: Vec::new(),
+            taken_back: HashMap::new(),
             recovered: false,
             stumbles: 0,
             elsewhere: HashMap::new(),
@@ -155,7 +158,7 @@ impl ServerStore {
         if let Err(error) = self.deliver_from(first, &mut delivery) {
             // Outcomes are lost with the error; these have no other trace.
             for (write, refusal) in &delivery.refused {
-                self.quarantine_refused(write, refusal)?;
+                self.keep_refused(write, refusal)?;
             }
             self.local.flush()?;
             return Err(error);

@@ -171,17 +171,17 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<(String, String, i6
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Undoes the writing of a version, which the server refused. The one before is current again.
+/// Undoes the writing of a version, which the server refused. The one before is current again; whether it has to be sent because of that.
 ///
 /// Its row stays, as one of no resource: a number of the sequence is never given out twice.
-pub(super) fn take_back(connection: &Connection, seq: i64) -> Result<()> {
-    connection
+pub(super) fn take_back(connection: &Connection, seq: i64) -> Result<bool> {
+    let before: Option<i64> = connection
         .prepare_cached(
-            "UPDATE version SET superseded = 0 WHERE seq = (SELECT max(before.seq) FROM version before \
+            "SELECT max(before.seq) FROM version before \
              JOIN version refused ON refused.type = before.type AND refused.id = before.id \
-             WHERE refused.seq = ?1 AND before.seq < ?1)",
+             WHERE refused.seq = ?1 AND before.seq < ?1",
         )?
-        .execute([seq])?;
+        .query_row([seq], |row| row.get(0))?;
     connection
         .prepare_cached(
             "UPDATE version SET type = 0, id = '', version = seq, superseded = 1 WHERE seq = ?1",
@@ -190,7 +190,22 @@ pub(super) fn take_back(connection: &Connection, seq: i64) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM body WHERE seq = ?1")?
         .execute([seq])?;
-    remove(connection, seq)
+    remove(connection, seq)?;
+    let Some(before) = before else {
+        return Ok(false);
+    };
+    connection
+        .prepare_cached("UPDATE version SET superseded = 0 WHERE seq = ?1")?
+        .execute([before])?;
+    // While there was a later one, only its Provenance was worth telling.
+    let again = connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO outbox(seq) SELECT seq FROM version WHERE seq = ?1 \
+             AND activity <> 2 AND seq NOT IN (SELECT seq FROM delivered) \
+             AND seq NOT IN (SELECT seq FROM outbox WHERE held IS NOT NULL)",
+        )?
+        .execute([before])?;
+    Ok(again > 0)
 }
 
 /// Whether the server has a resource, as far as it was told.

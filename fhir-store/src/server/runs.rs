@@ -3,7 +3,7 @@
 use super::{ServerStore, outbox};
 use crate::{
     Counts, NewRun, QuarantineRecord, Refused, ResourceStore as _, Result, RunRecord, RunState,
-    RunStore, StoreReport,
+    RunStore, StoreReport, TakenBack,
 };
 
 impl RunStore for ServerStore {
@@ -97,6 +97,12 @@ impl RunStore for ServerStore {
 
     fn settle_aliases(&mut self, source_system: &str) -> Result<()> {
         self.local.settle_aliases(source_system)
+    }
+
+    fn settle_writes(&mut self, run: &str) -> Result<Vec<TakenBack>> {
+        self.recover()?;
+        self.release()?;
+        Ok(self.taken_back(run))
     }
 
     fn report(&mut self) -> Result<StoreReport> {

@@ -13,6 +13,8 @@ pub(super) struct Write {
     pub(super) id: String,
     pub(super) run: Option<String>,
     pub(super) deleted: bool,
+    /// It is the first version.
+    pub(super) created: bool,
     /// The resource as JSON text; none for a delete.
     pub(super) body: Option<String>,
     pub(super) provenance_id: String,

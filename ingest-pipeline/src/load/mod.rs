@@ -183,6 +183,9 @@ fn transfer(source: &mut dyn Source, writer: &mut Writer<'_>) -> Result<()> {
     if !writer.interrupt.is_interrupted() {
         writer.mark_merged(&aliases)?;
     }
+    if !writer.interrupt.is_interrupted() {
+        writer.settle_store()?;
+    }
     if writer.tally.balances() {
         Ok(())
     } else {

@@ -180,6 +180,17 @@ impl Writer<'_> {
         })
     }
 
+    /// Tells the store's server what is left. What it refuses now was counted
+    /// as written before.
+    pub(crate) fn settle_store(&mut self) -> Result<()> {
+        for own in self.store.settle_writes(&self.options.run)? {
+            if let Some(name) = fhir_normalize::resource_type(&own.resource_type) {
+                self.tally.take_back(name, own.created);
+            }
+        }
+        self.commit()
+    }
+
     fn write_waiting(
         &mut self,
         record: &Waiting,

@@ -110,3 +110,34 @@ fn what_the_server_refuses_is_in_the_quarantine() {
     }
     assert_eq!(refused.count(), 3);
 }
+
+/// Counts are of what came to be, also where the server says no at the end.
+#[test]
+fn what_the_server_refuses_at_the_end_counts_as_quarantined() {
+    let folder = input();
+    let mut writes = WriteSettings::default().reject(|resource| {
+        let rejection = Rejection::new("invariant", "Observation.value");
+        resource.json().contains("1.00").then_some(rejection)
+    });
+    writes.dangling_references = Some(422);
+    let server = server(writes);
+    let state = tempfile::tempdir().expect("a folder");
+    let mut store = open(&server, state.path());
+    let summary = load(&mut store, &folder);
+    // Two of them, of which the patient comes later: refused is the second version.
+    assert_eq!(summary.refused_late, 0);
+    // The server keeps what a Provenance refers to, so the delete waits.
+    let held: Vec<_> = summary.held.iter().map(|own| &*own.resource_type).collect();
+    assert_eq!(held, ["Patient"]);
+    let record = store.quarantined(None, 0, 9).expect("a quarantine");
+    let refused = record.iter().filter(|it| it.reason == "store-refused");
+    assert_eq!(refused.count(), 1);
+    assert_eq!(
+        (summary.quarantined, summary.updated),
+        (2, 0),
+        "{summary:?}"
+    );
+    let again = load(&mut store, &folder);
+    assert_eq!((again.created, again.updated), (0, 0), "{again:?}");
+    assert_eq!(again.quarantined, 2, "{again:?}");
+}

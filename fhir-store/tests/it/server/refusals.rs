@@ -230,3 +230,57 @@ fn a_delete_of_what_is_gone_is_done() {
         assert_eq!(found.len(), 1, "the Provenance of the delete");
     }
 }
+
+/// A version that waited is not lost when the one after it is refused.
+#[test]
+fn the_version_before_a_refused_one_is_sent() {
+    let folder = TempDir::new().expect("folder");
+    let sandbox = picky(|settings| settings.dangling_references = Some(422));
+    let state = folder.path().join("state.db");
+    let mut store = open(&sandbox, &state);
+    let subject = r#","subject":{"reference":"Patient/p1"}"#;
+    let about = |content| Sample::about("Observation", "o1", content, subject);
+    put(&mut store, &[about("good")]).expect("it waits");
+    let outcomes = put(&mut store, &[about("bad")]).expect("it waits too");
+    assert_eq!(outcomes, [PutOutcome::Updated { version: 2 }]);
+    put(&mut store, &patients(1..2, "good")).expect("put");
+    let taken_back = store.settle_writes("01JRUN").expect("settle");
+    let taken_back: Vec<_> = taken_back.iter().map(|own| own.created).collect();
+    assert_eq!(taken_back, [false]);
+    assert_eq!(store.settle_writes("01JRUN").expect("settle"), []);
+    finish(&mut store, "01A").expect("finish");
+    assert_eq!(
+        super::content(&sandbox, "Observation/o1").as_deref(),
+        Some("good")
+    );
+    assert_eq!(store.report().expect("report"), Default::default());
+    assert_whole(&sandbox, &mut store);
+}
+
+/// What waited for its reference, and is refused when that is there.
+#[test]
+fn what_is_refused_at_the_end_of_its_run_is_taken_back() {
+    let folder = TempDir::new().expect("folder");
+    let sandbox = picky(|settings| settings.dangling_references = Some(422));
+    let mut store = open(&sandbox, &folder.path().join("state.db"));
+    let subject = r#","subject":{"reference":"Patient/p1"}"#;
+    let early = [
+        Sample::about("Observation", "o1", "good", subject),
+        Sample::about("Observation", "o2", "good", subject),
+    ];
+    put(&mut store, &early).expect("put");
+    let bad = Sample::about("Observation", "o3", "bad", subject);
+    let outcomes = put(&mut store, &[bad]).expect("put");
+    assert_eq!(outcomes, [PutOutcome::Created], "it waits unseen");
+    put(&mut store, &patients(1..2, "good")).expect("put");
+    let taken_back = store.settle_writes("01JRUN").expect("settle");
+    assert_eq!(taken_back.len(), 1);
+    assert_eq!(
+        (&*taken_back[0].resource_type, taken_back[0].created),
+        ("Observation", true)
+    );
+    assert_eq!(store.report().expect("report").refused_late, 0);
+    assert_eq!(store.quarantined(None, 0, 9).expect("kept").len(), 1);
+    assert_eq!(store.get("Observation", "o3").expect("get"), None);
+    assert_whole(&sandbox, &mut store);
+}
