@@ -10,8 +10,10 @@ use crate::install::run;
 pub(crate) struct Key {
     /// The algorithm it signs with.
     pub(crate) algorithm: &'static str,
-    /// Scopes its client asks for: both syntaxes are to be seen.
+    /// Scope its client asks for: both syntaxes are to be seen.
     pub(crate) scope: &'static str,
+    /// Scope its client may have.
+    pub(crate) granted: &'static str,
     pub(crate) private: PathBuf,
     pub(crate) public: PathBuf,
 }
@@ -36,6 +38,13 @@ pub(crate) fn make(folder: &Path) -> Result<[Key; 2], String> {
         pair(folder, "RS384", "system/*.read", &rsa)?,
         pair(folder, "ES384", "system/*.rs", &P384)?,
     ])
+}
+
+/// A key of a client that may write.
+pub(crate) fn writer(folder: &Path) -> Result<Key, String> {
+    let mut key = pair(folder, "ES384", "system/*.cruds", &P384)?;
+    key.granted = key.scope;
+    Ok(key)
 }
 
 /// One more key for ES384, as one may get by mistake.
@@ -65,6 +74,7 @@ fn pair(
     Ok(Key {
         algorithm,
         scope,
+        granted: "system/*.rs",
         private,
         public,
     })

@@ -1,11 +1,14 @@
 //! `ingest` against a FHIR server that other people wrote: [sekmet-fhir], with
-//! its own SMART token endpoint and its own `$export`.
+//! its own SMART token endpoint and its own `$export`. It is the EHR in one
+//! test, and the store in the others; `HELIOS_HFS` names the program of
+//! [helios-hfs] for these. `tests/real-server.sh` runs all of it.
 //!
 //! The server is a Python program. It is installed under `target` the first
 //! time, which takes a minute and needs python3 with `venv`, a package index
 //! for pip, and `openssl` for the keys. Where one of them is missing the test
 //! says so and passes, unless `INGEST_REAL_SERVERS=require` is set, as in CI.
 //!
+//! [helios-hfs]: https://github.com/HeliosSoftware/hfs
 //! [sekmet-fhir]: https://github.com/KaRamHelal/SEKMET_FHIR_R4_Tester
 
 mod content;
@@ -14,8 +17,12 @@ mod content;
 mod dump;
 mod install;
 mod keys;
+mod pair;
+mod process;
+mod repository;
 mod sekmet;
 mod site;
+mod store;
 #[path = "../e2e/util.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod util;

@@ -1,26 +1,24 @@
-//! The server as a child process.
+//! sekmet-fhir, which exports and takes writes.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fhir_http::{
-    Authorize, BoxError, Client, FhirClient, Interrupt, Origin, RetryPolicy, SystemClock,
-    UreqClient, UreqConfig,
+    Authorize, BoxError, Client, FhirClient, Origin, RetryPolicy, SystemClock, UreqClient,
+    UreqConfig,
 };
 use http::{HeaderValue, header, request};
 use serde_json::{Value, json};
 
 use crate::content;
 use crate::keys::Key;
+use crate::process::{Process, free_port};
 
 /// A running server; it ends when this is dropped.
 pub(crate) struct Sekmet {
-    process: Child,
-    log: PathBuf,
+    process: Process,
     client: FhirClient,
 }
 
@@ -37,45 +35,11 @@ impl Sekmet {
     }
 
     fn try_start(python: &Path, folder: &Path, keys: &[Key]) -> Option<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        drop(listener);
-        fs::write(folder.join(SETTINGS), settings(port, keys)).expect("a file");
-        let log = folder.join(LOG);
-        let output = File::create(&log).expect("a file");
-        let mut command = Command::new(python);
-        command
-            .args(["-m", "sekmet.cli", "serve", "--config", SETTINGS])
-            .current_dir(folder)
-            // Its log is read while it runs.
-            .env("PYTHONUNBUFFERED", "1")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a second handle"))
-            .stderr(output);
-        for name in ["BASE_URL", "CONFIG", "DB", "PORT", "PUBLIC_URL"] {
-            command.env_remove(format!("SEKMET_{name}"));
-        }
-        let mut server = Self {
-            process: command.spawn().expect("the Python that was installed"),
-            log,
-            client: writer(&format!("http://127.0.0.1:{port}/fhir")),
-        };
-        server.answers().then_some(server)
-    }
-
-    fn answers(&mut self) -> bool {
-        const LOOKS: usize = 600;
-        const PAUSE: Duration = Duration::from_millis(100);
-        for _ in 0..LOOKS {
-            if self.client.capabilities().is_ok() {
-                return true;
-            }
-            let ended = self.process.try_wait().expect("a state").is_some();
-            if ended || !Interrupt::new().sleep(&SystemClock, PAUSE) {
-                return false;
-            }
-        }
-        false
+        let port = free_port();
+        configure(folder, port, keys);
+        let client = writer(&format!("http://127.0.0.1:{port}/fhir"));
+        let process = Process::start(command(python, folder), &folder.join(LOG), &client)?;
+        Some(Self { process, client })
     }
 
     /// Its FHIR base URL.
@@ -102,20 +66,27 @@ impl Sekmet {
     /// How many requests it has answered whose lines in its log hold all of
     /// these.
     pub(crate) fn answered(&self, parts: &[&str]) -> usize {
-        let log = fs::read_to_string(&self.log).expect("its log");
-        let lines = log.lines();
-        lines
-            .filter(|line| parts.iter().all(|part| line.contains(part)))
-            .count()
+        self.process.logged(parts)
     }
 }
 
-impl Drop for Sekmet {
-    fn drop(&mut self) {
-        // It fails for one that has ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// Writes its settings.
+pub(crate) fn configure(folder: &Path, port: u16, keys: &[Key]) {
+    fs::write(folder.join(SETTINGS), settings(port, keys)).expect("a file");
+}
+
+/// Starts it with the settings and the data of the folder.
+pub(crate) fn command(python: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "sekmet.cli", "serve", "--config", SETTINGS])
+        .current_dir(folder)
+        // Its log is read while it runs.
+        .env("PYTHONUNBUFFERED", "1");
+    for name in ["BASE_URL", "CONFIG", "DB", "PORT", "PUBLIC_URL"] {
+        command.env_remove(format!("SEKMET_{name}"));
     }
+    command
 }
 
 const SETTINGS: &str = "settings.yaml";
@@ -129,7 +100,7 @@ fn settings(port: u16, keys: &[Key]) -> String {
         json!({
             "client_id": key.client_id(),
             "public_key_path": key.public,
-            "scopes": "system/*.rs",
+            "scopes": key.granted,
         })
     };
     let settings = json!({
@@ -150,7 +121,7 @@ fn settings(port: u16, keys: &[Key]) -> String {
 }
 
 /// A client that may write, as those of `ingest` may not.
-fn writer(base: &str) -> FhirClient {
+pub(crate) fn writer(base: &str) -> FhirClient {
     let transport = UreqClient::new(&UreqConfig::default()).expect("a transport");
     let origin = Origin::of(&base.parse().expect("a URL")).expect("a loopback address");
     let client = Client::new(Arc::new(transport), Arc::new(SystemClock))
