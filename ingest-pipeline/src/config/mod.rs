@@ -129,16 +129,24 @@ impl Config {
     /// The tenant whose keys sign for the store: the one it names, else the
     /// only one.
     fn store_tenant(&self) -> Result<Option<&Tenant>, ConfigError> {
+        let invalid = |problem| ConfigError::Invalid {
+            table: Vec::new(),
+            key: "tenant".to_owned(),
+            problem,
+        };
         let Some(name) = &self.store.tenant else {
             let mut tenants = self.tenants.values();
-            return Ok(tenants.next().filter(|_| tenants.next().is_none()));
+            let only = tenants.next().filter(|_| tenants.next().is_none());
+            if self.tenants.len() > 1 && self.store.needs_ring() {
+                return Err(invalid("there are several, name one".to_owned()));
+            }
+            return Ok(only);
         };
         let found = self.tenants.get(name);
         let known = || self.tenants.keys().map(String::as_str);
-        found.map(Some).ok_or_else(|| ConfigError::Invalid {
-            table: Vec::new(),
-            key: "tenant".to_owned(),
-            problem: format!("there is no tenant `{name}`{}", parse::hint(name, known())),
+        found.map(Some).ok_or_else(|| {
+            let hint = parse::hint(name, known());
+            invalid(format!("there is no tenant `{name}`{hint}"))
         })
     }
 

@@ -135,6 +135,14 @@ impl Store {
         }
     }
 
+    /// Whether a key ring is all that proves who the client is.
+    pub(super) const fn needs_ring(&self) -> bool {
+        self.fhir.is_some()
+            && self.client_id.is_some()
+            && self.signing_key.is_none()
+            && self.client_secret.is_none()
+    }
+
     /// A key that is set and makes sense for a FHIR server only.
     pub(super) fn first_of_server(&self) -> Option<&'static str> {
         let keys = [
@@ -152,6 +160,7 @@ impl Store {
             ("bundle_writes", self.bundle_writes.is_some()),
             ("bundle_bytes", self.bundle_bytes.is_some()),
             ("concurrency", self.concurrency.is_some()),
+            ("http", self.http != Http::default()),
         ];
         keys.into_iter().find(|(_, set)| *set).map(|(key, _)| key)
     }

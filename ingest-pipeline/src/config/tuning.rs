@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Secret, time};
 
 /// `[connections.NAME.http]`: every request of a connection.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// Time for a connection to be there, TLS included.

@@ -8,10 +8,14 @@ mod archive;
 mod bulk;
 mod config;
 mod config_errors;
+mod config_store;
+mod config_store_errors;
 #[cfg(feature = "bulk")]
 mod connect;
 #[cfg(feature = "bulk")]
 mod connect_network;
+#[cfg(feature = "server")]
+mod connect_store;
 mod connections;
 mod faults;
 #[cfg(feature = "adt")]

@@ -1,5 +1,8 @@
 //! The store.
 
+use fhir_http::Origin;
+use http::Uri;
+
 use super::{base, credentials, fail, http, is_scope, url};
 use crate::config::{ConfigError, Connection, Store, scope};
 
@@ -47,18 +50,22 @@ fn is_no_ehr<'a>(
     server: &str,
     connections: impl Iterator<Item = (&'a String, &'a Connection)>,
 ) -> Result<(), ConfigError> {
-    let plain = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
+    let own = place(server);
     for (name, connection) in connections {
-        let bulk = connection.bulk.base.iter();
-        if bulk
-            .chain([&connection.fhir_base])
-            .any(|base| plain(base) == plain(server))
-        {
+        let mut bases = connection.bulk.base.iter().chain([&connection.fhir_base]);
+        if bases.any(|base| own.is_some() && place(base) == own) {
             let problem = format!("it is the EHR of connection `{name}`, and EHRs are only read");
             return fail("fhir", problem);
         }
     }
     Ok(())
+}
+
+/// Where a server is, in however many ways its address is written.
+fn place(base: &str) -> Option<(Origin, String)> {
+    let uri: Uri = base.parse().ok()?;
+    let path = uri.path().trim_end_matches('/').to_ascii_lowercase();
+    Some((Origin::of(&uri).ok()?, path))
 }
 
 fn scopes(store: &Store) -> Result<(), ConfigError> {
