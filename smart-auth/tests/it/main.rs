@@ -9,3 +9,4 @@ mod scopes;
 mod secrecy;
 mod support;
 mod tokens;
+mod writing;
