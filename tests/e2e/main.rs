@@ -16,5 +16,6 @@ mod order;
 mod r4_examples;
 mod secrets;
 mod sources;
+mod store;
 mod util;
 mod views;

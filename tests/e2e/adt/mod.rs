@@ -6,4 +6,4 @@ mod disk;
 mod fetch;
 mod kill;
 mod privacy;
-mod site;
+pub(crate) mod site;

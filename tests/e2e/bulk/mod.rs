@@ -10,5 +10,5 @@ mod incremental;
 mod kill;
 mod privacy;
 mod quality;
-mod site;
-mod wait;
+pub(crate) mod site;
+pub(crate) mod wait;
