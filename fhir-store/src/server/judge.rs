@@ -98,6 +98,10 @@ impl ServerStore {
 
     /// Whether the failure is about a reference to what is not there yet: one that the server points at or names.
     fn is_unresolved(&mut self, write: &Write, failure: &Failure) -> Result<bool> {
+        // An element that the type doesn't have may hold a reference as well.
+        if is_about_form(&failure.refusal.code) {
+            return Ok(false);
+        }
         let blamed = element_of(&failure.refusal.expression);
         for own in write.references() {
             let is_blamed =
@@ -176,6 +180,14 @@ const MOST_REMEMBERED: usize = 100_000;
 /// Whether a server refuses an update that would create, since it gives ids itself ([FHIR](https://hl7.org/fhir/R4/http.html#upsert)).
 fn is_about_ids(failure: &Failure) -> bool {
     failure.refusal.status == 405
+}
+
+/// Whether an issue of this type is about the resource alone, wherever it refers to.
+fn is_about_form(code: &str) -> bool {
+    matches!(
+        code,
+        "structure" | "required" | "code-invalid" | "too-long" | "not-supported" | "extension"
+    )
 }
 
 /// `subject` of `Observation.subject`, `Observation.subject.reference` and `Observation.subject[0]`; none of a path without an element.

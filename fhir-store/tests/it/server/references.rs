@@ -140,3 +140,23 @@ fn what_others_have_stored_may_be_referred_to() {
     finish(&mut store, "01A").expect("finish");
     assert_eq!(unresolved(&mut store), [("Observation".to_owned(), 1)]);
 }
+
+/// An element that the type does not have, with a reference to what is not there: the server says that it is about the form.
+#[test]
+fn a_fault_of_form_at_a_reference_is_a_refusal() {
+    let folder = TempDir::new().expect("folder");
+    for (code, refused) in [("structure", true), ("processing", false)] {
+        let sandbox = sandbox_with(|settings| {
+            *settings = std::mem::take(settings).reject(move |resource| {
+                let rejection = ehr_sandbox::Rejection::new(code, "Condition.context");
+                resource.json().contains("context").then_some(rejection)
+            });
+        });
+        let mut store = open(&sandbox, &folder.path().join(code));
+        let context = r#","context":{"reference":"Encounter/e1"}"#;
+        let sample = Sample::about("Condition", "c1", "x", context);
+        let outcomes = put(&mut store, &[sample]).expect("put");
+        assert_eq!(outcomes[0] == PutOutcome::Refused, refused, "{code}");
+        assert_eq!(unresolved(&mut store).is_empty(), refused, "{code}");
+    }
+}
