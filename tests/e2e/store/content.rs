@@ -108,8 +108,8 @@ impl Provenances {
         self
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
     }
 
     /// How many are about each resource.

@@ -76,7 +76,7 @@ fn verify_tells_what_others_did_and_a_load_mends_it() {
     );
     Content::exported(&site.folder).assert_eq(&expected.content, "mended");
     let told = Provenances::on_server(&site.server, &expected.content);
-    assert_eq!(told.len(), 233 + 2);
+    assert_eq!(told.ids().len(), 233 + 2);
     let twice: Vec<_> = told
         .by_target()
         .into_iter()

@@ -1,27 +1,38 @@
 //! `kill -9` in the middle of a load into a server. `STORE_KILLS=50` is what
 //! developers run; there are fewer usually.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use ehr_sandbox::Where;
 
-use super::site::{Expected, STATE, Site, synthea};
+use super::site::{Expected, STATE, Site, everything};
 use crate::adt::site::widened;
 use crate::generate::Random;
-use crate::util::{open, query};
+use crate::util::{Sandbox, open, query};
 
 /// Rounds, unless `STORE_KILLS` says otherwise.
 const ROUNDS: usize = 5;
 
-/// Requests of a load that is left alone: so many writes in a Bundle are 24.
-const BUNDLE_WRITES: &str = "bundle_writes = 10\nconcurrency = 2";
+/// Many requests, two at a time.
+const PACE: &str = "bundle_writes = 10\nconcurrency = 2";
 
 #[test]
 fn killed_at_any_moment_the_next_load_ends_with_everything_once() {
-    let expected = Expected::loaded(&[synthea()]);
+    let input = Sandbox::new();
+    let folder = everything(&input);
+    let expected = Expected::loaded(&[&folder]);
+    let undisturbed = Site::new();
+    undisturbed.configure(PACE, "");
+    undisturbed.loads(&[&folder]);
+    let load = Load {
+        folder: &folder,
+        requests: undisturbed.writes() as u64,
+        expected: &expected,
+    };
     let mut random = Random(2027);
     let rounds = widened("STORE_KILLS", ROUNDS);
-    let ended = (0..rounds).map(|round| round_trip(round, &mut random, &expected));
+    let ended = (0..rounds).map(|round| round_trip(round, &mut random, &load));
     let ended: Vec<_> = ended.collect();
     let count = |what| ended.iter().filter(|own| **own == what).count();
     let late = count(Ended::Late);
@@ -30,6 +41,14 @@ fn killed_at_any_moment_the_next_load_ends_with_everything_once() {
         count(Ended::UnderWay) > 0,
         "nothing was under way: {ended:?}"
     );
+}
+
+/// A load, and what comes of it where it is left alone.
+struct Load<'a> {
+    folder: &'a Path,
+    /// That may change the server.
+    requests: u64,
+    expected: &'a Expected,
 }
 
 /// When a load was killed.
@@ -44,23 +63,23 @@ enum Ended {
 }
 
 /// Kills a load at some moment, and checks what the same load makes of the rest.
-fn round_trip(round: usize, random: &mut Random, expected: &Expected) -> Ended {
+fn round_trip(round: usize, random: &mut Random, load: &Load<'_>) -> Ended {
     let mut settings = ehr_sandbox::WriteSettings::default();
     // Where Bundles are no transactions, there is a moment between resource and Provenance.
     settings.transactions = round % 3 != 2;
     let site = Site::with(settings);
-    site.configure(BUNDLE_WRITES, "");
+    site.configure(PACE, "");
     // The server is slow before or after it does the work.
     let slow = ["write:every:delay=10", "write:every:after=delay=10"];
     site.faults(&[slow[round % 2]]);
-    let requests = random.below(24) as usize;
+    let requests = random.below(load.requests) as usize;
     let spins = random.below(40_000);
     let what = format!("round {round}, killed after {requests} requests and {spins} spins");
 
     let mut child = site
         .folder
         .command(["load", "--quiet"])
-        .arg(synthea())
+        .arg(load.folder)
         .stdout(Stdio::null())
         .spawn()
         .expect("the command starts");
@@ -85,14 +104,14 @@ fn round_trip(round: usize, random: &mut Random, expected: &Expected) -> Ended {
     };
 
     site.mend();
-    let summary = site.loads(&[synthea()]);
+    let summary = site.loads(&[load.folder]);
     assert_eq!(summary.get("drifted"), None, "{what}: {summary}");
-    site.assert_holds(expected, &what);
+    site.assert_holds(load.expected, &what);
     let state = "SELECT count(*) FROM runs WHERE state = 'running'";
     assert_eq!(site.state(state), ["0"], "{what}");
     assert_eq!(site.state("PRAGMA integrity_check"), ["ok"], "{what}");
     let writes = site.writes();
-    site.loads(&[synthea()]);
+    site.loads(&[load.folder]);
     assert_eq!(
         site.writes(),
         writes,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ehr_sandbox::WriteSettings;
 use serde_json::{Value, json};
 
 use super::content::{Content, Provenances};
-use super::site::{STATE, Site, assert_alike, synthea};
+use super::site::{STATE, Site, assert_alike, everything, synthea};
 use crate::generate::patient;
 use crate::util::{assert_balances, assert_counts, data};
 
@@ -32,6 +33,34 @@ fn a_server_holds_what_sqlite_holds_and_is_told_once() {
     let sent: Vec<_> = requests.iter().filter(|own| own.method != "GET").collect();
     assert!(sent.is_empty(), "{sent:?}");
     site.assert_same("the second load");
+}
+
+/// Late patients, later versions, versions that come back, references by
+/// identifier, deletions: what has to be sent twice, or at the end.
+#[test]
+fn what_a_run_corrects_is_corrected_on_the_server() {
+    for (transactions, batches) in [(true, true), (false, true), (false, false)] {
+        let mut settings = WriteSettings::default();
+        (settings.transactions, settings.batches) = (transactions, batches);
+        let site = Site::with(settings);
+        let folder = everything(&site.twin);
+        let what = format!("transactions {transactions}, batches {batches}");
+        let here = site.loads(&[&folder]);
+        for name in [
+            "created",
+            "unchanged",
+            "deleted",
+            "quarantined",
+            "remediated",
+        ] {
+            assert!(here[name].as_u64() > Some(0), "{name} in {here}");
+        }
+        assert_alike(&here, &site.twin.load(&[&folder]), &what);
+        site.assert_same(&what);
+        let writes = site.writes();
+        site.loads(&[&folder]);
+        assert_eq!(site.writes(), writes, "{what}");
+    }
 }
 
 /// Versions, deletions, and all that can be wrong with data: what the server
@@ -179,20 +208,15 @@ fn runs_quarantine_and_status_need_no_server() {
 
 #[test]
 fn servers_of_less_obliging_kinds_end_with_the_same() {
-    type Change = fn(&mut ehr_sandbox::WriteSettings);
-    let kinds: [(&str, Change); 4] = [
-        ("no transactions", |own| own.transactions = false),
-        ("no Bundles", |own| {
-            own.transactions = false;
-            own.batches = false;
-        }),
+    type Change = fn(&mut WriteSettings);
+    let kinds: [(&str, Change); 2] = [
         ("short bodies", |own| own.longest_body = 40_000),
         ("unchanged content is skipped", |own| {
             own.skip_unchanged = true
         }),
     ];
     for (kind, change) in kinds {
-        let mut settings = ehr_sandbox::WriteSettings::default();
+        let mut settings = WriteSettings::default();
         change(&mut settings);
         let site = Site::with(settings);
         let here = site.loads(&[synthea()]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ehr_sandbox::Where;
 use fhir_http::{Clock as _, SystemClock};
 
-use super::site::{Site, synthea};
+use super::site::{Site, everything};
 use crate::bulk::wait::until;
 use crate::util::{Ran, assert_balances};
 
@@ -16,8 +16,8 @@ fn a_signal_ends_a_load_and_the_next_one_finishes_the_work() {
         let site = Site::new();
         site.configure("bundle_writes = 10\nconcurrency = 1", "");
         site.faults(&["write:every:delay=150"]);
-        let input = synthea();
-        let input = input.to_str().expect("UTF-8");
+        let folder = everything(&site.twin);
+        let input = folder.to_str().expect("UTF-8");
         let child = site.folder.spawn(["load", "--json", "--quiet", input]);
         until("a Bundle that is written", || {
             site.server.count(&Where::Write) >= 2
@@ -33,13 +33,13 @@ fn a_signal_ends_a_load_and_the_next_one_finishes_the_work() {
         // Some of the writes are under way, and told of.
         assert!(summary["held"][0]["writes"].is_u64(), "{summary}");
         let there = site.server.data().resources().count();
-        assert!((1..2 * 233).contains(&there), "{there} resources");
+        assert!((1..2 * 139).contains(&there), "{there} resources");
 
         let runs = site.folder.run(["runs", "list", "--json"]).exits(0).json();
         assert_eq!(runs["runs"][0]["state"], "interrupted", "{runs}");
         site.mend();
-        site.loads(&[synthea()]);
-        site.twin.load(&[synthea()]);
+        site.loads(&[&folder]);
+        site.twin.load(&[&folder]);
         site.assert_same(signal);
     }
 }

@@ -11,6 +11,7 @@ use http::{Method, Request};
 use serde_json::Value;
 
 use super::content::{Content, Provenances};
+use crate::generate::mixed;
 use crate::util::{Ran, Sandbox, assert_balances, open, query};
 
 /// The file with what is known of the server, where the configuration names none.
@@ -129,9 +130,19 @@ impl Site {
     /// says the same, no more.
     #[track_caller]
     pub(super) fn assert_holds(&self, expected: &Expected, what: &str) {
-        Content::exported(&self.folder).assert_eq(&expected.content, what);
+        self.assert_whole(&expected.content, what);
         let told = Provenances::on_server(&self.server, &expected.content);
         told.assert_eq(&expected.provenances, what);
+    }
+
+    /// The server has every resource, and one Provenance for each version there
+    /// ever was here, no more.
+    #[track_caller]
+    pub(super) fn assert_whole(&self, content: &Content, what: &str) {
+        Content::exported(&self.folder).assert_eq(content, what);
+        let told = Provenances::on_server(&self.server, content);
+        let versions = "SELECT lower(hex(provenance)) FROM version WHERE type <> 0 ORDER BY 1";
+        assert_eq!(told.ids(), self.state(versions), "{what}");
         assert_eq!(self.state("SELECT count(*) FROM outbox"), ["0"], "{what}");
     }
 }
@@ -164,6 +175,14 @@ impl Expected {
 /// 233 resources of 17 types.
 pub(super) fn synthea() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/data/synthea.ndjson")
+}
+
+/// A folder with all that makes a load more than a copy.
+pub(super) fn everything(folder: &Sandbox) -> PathBuf {
+    for (name, text) in mixed(100_000) {
+        folder.write(&format!("in/{name}"), text);
+    }
+    folder.path("in")
 }
 
 /// Two summaries say the same, but for what differs from run to run.
