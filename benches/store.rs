@@ -77,6 +77,7 @@ fn write(store: &mut SqliteStore, resources: &[Resource]) {
                 remediations: &[],
                 message: None,
                 revert: false,
+                line: None,
             })
             .collect();
         outcomes.clear();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bundle;
+mod fingerprint;
 mod head;
 mod ids;
 mod mrn;

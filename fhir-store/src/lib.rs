@@ -3,6 +3,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod lines;
 mod memory;
 mod resource;
 mod run;
@@ -13,6 +14,7 @@ mod sqlite;
 
 pub use error::{Error, Result};
 pub use fhir_provenance::{Message, ProvenanceIds, Remediation, Sha256Ids};
+pub use lines::{KnownLine, KnownLines, LineDigest};
 pub use memory::InMemoryStore;
 pub use resource::{
     Amend, Delete, DeleteOutcome, Identifier, Put, PutOutcome, Refusal, ResourceStore, Stored,

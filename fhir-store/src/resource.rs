@@ -2,7 +2,7 @@ use std::fmt;
 
 use fhir_provenance::{Message, ProvenanceIds, Remediation};
 
-use crate::Result;
+use crate::{KnownLines, LineDigest, Result};
 
 /// A store of FHIR resources that keeps every version, each together with its Provenance.
 ///
@@ -128,6 +128,42 @@ pub trait ResourceStore {
     ///
     /// When the store can't read.
     fn types(&mut self) -> Result<Vec<String>>;
+
+    /// The secret under which digests of texts are made, in a store that keeps [them](Put::line).
+    ///
+    /// # Errors
+    ///
+    /// When the store can't read.
+    fn line_key(&mut self) -> Result<Option<[u8; 16]>> {
+        Ok(None)
+    }
+
+    /// The texts that the current resources of a source were made from, in a store that keeps their digests.
+    ///
+    /// A text that is among them needs no put: its resource is [`Unchanged`](PutOutcome::Unchanged), as long as it is [still current](Self::still_current).
+    ///
+    /// # Errors
+    ///
+    /// When the store can't read.
+    fn known_lines(&mut self, source_system: &str) -> Result<Option<Box<dyn KnownLines>>> {
+        let _ = source_system;
+        Ok(None)
+    }
+
+    /// Whether nothing has happened to the version with this sequence number since [`known_lines`](Self::known_lines) was called.
+    ///
+    /// # Errors
+    ///
+    /// When the store can't read.
+    fn still_current(&mut self, sequence: u64) -> Result<bool> {
+        let _ = sequence;
+        Ok(false)
+    }
+
+    /// The sequence number after the last resource that was found by a put: where an input that is read again goes on.
+    fn next_expected(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// On whose behalf a batch is written, and when.
@@ -182,6 +218,8 @@ pub struct Put<'a> {
     ///
     /// With `false` such a put gives [`PutOutcome::SeenBefore`]: it is how a replay of older data doesn't undo newer data.
     pub revert: bool,
+    /// Digest of the text it was made from, where that is all of the text and nothing else decides what becomes of it.
+    pub line: Option<LineDigest>,
 }
 
 /// One resource to delete.

@@ -51,7 +51,7 @@ pub trait RunStore {
     /// One run.
     fn run(&mut self, id: &str) -> Result<Option<RunRecord>>;
 
-    /// Ids of the runs that are running or interrupted, the oldest first.
+    /// Ids of the runs that have not come to their end, the oldest first: running, interrupted, failed.
     fn unfinished_runs(&mut self) -> Result<Vec<String>>;
 
     /// Keeps a refused record; `false` when the same one is kept already.

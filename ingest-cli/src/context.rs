@@ -48,7 +48,8 @@ impl<'a> Context<'a> {
         if db.db.is_none()
             && let Some(server) = self.config()?.store_server().map_err(Error::from)?
         {
-            return Ok(Target::Server(FhirServer::new(server, around.clone())));
+            let server = FhirServer::new(server, around.clone());
+            return Ok(Target::Server(Box::new(server)));
         }
         Ok(Target::File(SqliteFile(self.file(db)?)))
     }
@@ -171,14 +172,14 @@ impl<'a> Context<'a> {
 /// A store of the command line or the configuration.
 pub(crate) enum Target {
     File(SqliteFile),
-    Server(FhirServer),
+    Server(Box<FhirServer>),
 }
 
 impl Target {
     pub(crate) fn access(&self) -> &dyn StoreAccess {
         match self {
             Self::File(file) => file,
-            Self::Server(server) => server,
+            Self::Server(server) => &**server,
         }
     }
 

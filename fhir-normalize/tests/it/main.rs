@@ -3,6 +3,7 @@
 mod bundles;
 mod content_hash;
 mod depth;
+mod fingerprint;
 mod ids;
 mod oracle;
 mod pair;

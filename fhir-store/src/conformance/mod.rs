@@ -86,6 +86,7 @@ fn resource<'a>(resource_type: &'a str, id: &'a str, content: &str) -> Put<'a> {
         remediations: &[],
         message: None,
         revert: false,
+        line: None,
     }
 }
 

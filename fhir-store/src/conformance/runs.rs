@@ -76,7 +76,7 @@ pub fn keeps_runs(store: &mut dyn Store) {
     ));
 }
 
-/// Runs that were running are interrupted, others stay; both kinds of open runs are unfinished.
+/// Runs that were running are interrupted, others stay; those that have not come to their end are unfinished.
 pub fn interrupts_stale_runs(store: &mut dyn Store) {
     let states = [
         ("01A", RunState::Completed),
@@ -91,13 +91,19 @@ pub fn interrupts_stale_runs(store: &mut dyn Store) {
             .expect("finish_run");
     }
     start(store, "01E", None);
-    assert_eq!(store.unfinished_runs().expect("unfinished"), ["01D", "01E"]);
+    assert_eq!(
+        store.unfinished_runs().expect("unfinished"),
+        ["01C", "01D", "01E"]
+    );
     assert_eq!(store.interrupt_stale_runs(NOW + 5).expect("interrupt"), 1);
     assert_eq!(store.interrupt_stale_runs(NOW + 6).expect("interrupt"), 0);
     let run = store.run("01E").expect("run").expect("stored");
     assert_eq!(run.state, RunState::Interrupted);
     assert_eq!(run.finished, Some(NOW + 5));
-    assert_eq!(store.unfinished_runs().expect("unfinished"), ["01D", "01E"]);
+    assert_eq!(
+        store.unfinished_runs().expect("unfinished"),
+        ["01C", "01D", "01E"]
+    );
     for (id, state) in states {
         let run = store.run(id).expect("run").expect("stored");
         assert_eq!((run.state, run.finished), (state, Some(NOW)), "{id}");

@@ -89,7 +89,12 @@ impl RunStore for InMemoryStore {
     fn unfinished_runs(&mut self) -> Result<Vec<String>> {
         let records = self.runs.records.iter();
         Ok(records
-            .filter(|run| matches!(run.state, RunState::Running | RunState::Interrupted))
+            .filter(|run| {
+                matches!(
+                    run.state,
+                    RunState::Running | RunState::Interrupted | RunState::Failed
+                )
+            })
             .map(|run| run.id.clone())
             .collect())
     }

@@ -140,6 +140,10 @@ impl ServerStore {
         delivery: &mut Delivery,
     ) -> Result<()> {
         let bytes = group.iter().map(Write::bytes).sum();
+        if matches!(outcome, Outcome::Slow) {
+            let name = |write: &Write| (write.resource_type.clone(), write.id.clone());
+            self.slow.extend(group.iter().map(name));
+        }
         match outcome {
             Outcome::Each(told) => {
                 for (write, told) in group.into_iter().zip(told) {

@@ -2,8 +2,8 @@
 
 use super::deliver::Delivery;
 use super::write::Write;
-use super::{ServerStore, outbox};
-use crate::{Refusal, Refused, Result, RunStore as _, TakenBack};
+use super::{ServerStore, body, outbox};
+use crate::{Refusal, Refused, ResourceStore as _, Result, RunStore as _, Stored, TakenBack};
 
 impl ServerStore {
     /// Tells the server what an earlier run could not, before anything else.
@@ -22,6 +22,54 @@ impl ServerStore {
         }
         self.recovered = true;
         Ok(())
+    }
+
+    /// Tells the server all that it can be told.
+    pub(super) fn tell_all(&mut self) -> Result<()> {
+        self.ready()?;
+        self.release()?;
+        self.read_back()
+    }
+
+    /// Looks at what the server was too slow with: the request that was given up may have been carried out after the one that took its place.
+    fn read_back(&mut self) -> Result<()> {
+        let mut slow: Vec<_> = std::mem::take(&mut self.slow).into_iter().collect();
+        slow.sort_unstable();
+        let mut again = Vec::new();
+        for (resource_type, id) in slow {
+            let current = self.local.get(&resource_type, &id)?;
+            let Some(Stored {
+                sequence,
+                deleted,
+                body: Some(body),
+                ..
+            }) = current
+            else {
+                continue;
+            };
+            let seq = sequence as i64;
+            let name = self
+                .local
+                .look(|connection| outbox::name(connection, seq))?;
+            let found = self.read(&resource_type, &id, None)?;
+            if deleted || found.as_ref().is_some_and(|found| found.version == name) {
+                continue;
+            }
+            let is_same = found
+                .as_ref()
+                .is_some_and(|found| body::is_same(&found.body, &body));
+            let name = found.and_then(|found| found.version);
+            self.local.change(|connection| {
+                outbox::rename(connection, seq, name.as_deref())?;
+                match is_same {
+                    true => Ok(()),
+                    false => outbox::add(connection, [seq].into_iter()),
+                }
+            })?;
+            again.extend((!is_same).then_some(seq));
+        }
+        self.local.flush()?;
+        self.deliver_late(&again).map(drop)
     }
 
     /// Tries again what was held, as long as that helps.

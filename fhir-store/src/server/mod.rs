@@ -32,8 +32,8 @@ pub use self::settings::ServerSettings;
 pub use self::verify::VerifyReport;
 use crate::sqlite::read;
 use crate::{
-    Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, Refusal, ResourceStore, Result,
-    SqliteStore, StoreReport, Stored, TakenBack, WriteContext,
+    Amend, Delete, DeleteOutcome, Error, KnownLines, Put, PutOutcome, Refusal, ResourceStore,
+    Result, SqliteStore, StoreReport, Stored, TakenBack, WriteContext,
 };
 
 /// A store whose resources are on a FHIR R4 server, each together with its Provenance.
@@ -63,6 +63,10 @@ pub struct ServerStore {
     refusals: Vec<Refusal>,
     /// Refused after they were counted, by run.
     taken_back: HashMap<String, Vec<TakenBack>>,
+    /// What was in requests that the server was too slow with.
+    slow: HashSet<(String, String)>,
+    /// Why the server was not told of what was written last.
+    failure: Option<Error>,
     /// What an earlier run left in the outbox was sent.
     recovered: bool,
     /// Resources in a row over which the server stumbled.
@@ -137,6 +141,8 @@ impl ServerStore {
             report: StoreReport::default(),
             refusals: Vec::new(),
             taken_back: HashMap::new(),
+            slow: HashSet::new(),
+            failure: None,
             recovered: false,
             stumbles: 0,
             elsewhere: HashMap::new(),
@@ -155,14 +161,7 @@ impl ServerStore {
         let first = self.local.last_sequence() + 1;
         self.local.put(context, batch, outcomes)?;
         let mut delivery = Delivery::default();
-        if let Err(error) = self.deliver_from(first, &mut delivery) {
-            // Outcomes are lost with the error; these have no other trace.
-            for (write, refusal) in &delivery.refused {
-                self.keep_refused(write, refusal)?;
-            }
-            self.local.flush()?;
-            return Err(error);
-        }
+        self.deliver_from(first, &mut delivery)?;
         let refused: HashMap<i64, Refusal> = delivery
             .refused
             .into_iter()
@@ -183,6 +182,8 @@ impl ServerStore {
     }
 
     /// Enters what was written from `first` on into the outbox, and tells the server.
+    ///
+    /// From then on it is written, whatever the server says: where that fails, the next call does.
     fn deliver_from(&mut self, first: i64, delivery: &mut Delivery) -> Result<()> {
         let written: Vec<i64> = (first..=self.local.last_sequence()).collect();
         if written.is_empty() {
@@ -191,7 +192,19 @@ impl ServerStore {
         self.local
             .change(|connection| outbox::add(connection, written.iter().copied()))?;
         self.local.flush()?;
-        self.deliver(&written, delivery)
+        self.failure = self.deliver(&written, delivery).err();
+        Ok(())
+    }
+
+    /// Nothing is open that has to be dealt with before anything else.
+    fn ready(&mut self) -> Result<()> {
+        self.failed()?;
+        self.recover()
+    }
+
+    /// What went wrong when the server was told of writes.
+    fn failed(&mut self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 }
 
@@ -203,9 +216,10 @@ impl ResourceStore for ServerStore {
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
         let before = outcomes.len();
-        let result = self.recover().and_then(|()| {
+        let result = self.ready().and_then(|()| {
             let mut rest = batch;
             while !rest.is_empty() {
+                self.failed()?;
                 let (some, more) = rest.split_at(different(rest));
                 self.put_some(context, some, outcomes)?;
                 rest = more;
@@ -229,7 +243,7 @@ impl ResourceStore for ServerStore {
         outcomes: &mut Vec<DeleteOutcome>,
     ) -> Result<()> {
         let before = outcomes.len();
-        let result = self.recover().and_then(|()| {
+        let result = self.ready().and_then(|()| {
             let first = self.local.last_sequence() + 1;
             self.local.delete(context, batch, outcomes)?;
             // A delete is held where the server does not want it, never refused.
@@ -242,7 +256,7 @@ impl ResourceStore for ServerStore {
     }
 
     fn amend(&mut self, batch: &[Amend<'_>]) -> Result<()> {
-        self.recover()?;
+        self.ready()?;
         self.local.amend(batch)?;
         let again = self
             .local
@@ -255,7 +269,7 @@ impl ResourceStore for ServerStore {
         self.local.flush()?;
         match self.local.is_read_only() {
             true => Ok(()),
-            false => self.recover(),
+            false => self.ready(),
         }
     }
 
@@ -310,6 +324,26 @@ impl ResourceStore for ServerStore {
 
     fn types(&mut self) -> Result<Vec<String>> {
         self.local.types()
+    }
+
+    fn line_key(&mut self) -> Result<Option<[u8; 16]>> {
+        self.local.line_key()
+    }
+
+    fn known_lines(&mut self, source_system: &str) -> Result<Option<Box<dyn KnownLines>>> {
+        // First of all, what an earlier run left: the server may not take all of it.
+        self.flush()?;
+        self.local.known_lines(source_system)
+    }
+
+    fn still_current(&mut self, sequence: u64) -> Result<bool> {
+        let seq = i64::try_from(sequence).unwrap_or(0);
+        self.local
+            .look(|connection| outbox::is_as_read(connection, seq))
+    }
+
+    fn next_expected(&self) -> Option<u64> {
+        self.local.next_expected()
     }
 }
 

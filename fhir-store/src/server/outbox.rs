@@ -265,7 +265,7 @@ pub(super) fn rename(connection: &Connection, seq: i64, name: Option<&str>) -> R
 /// The server has other content than that of a current version: whatever content comes next is written.
 pub(super) fn doubt(connection: &Connection, seq: i64) -> Result<()> {
     connection
-        .prepare_cached("UPDATE version SET hash = zeroblob(32) WHERE seq = ?1")?
+        .prepare_cached("UPDATE version SET hash = zeroblob(32), line = NULL WHERE seq = ?1")?
         .execute([seq])?;
     Ok(())
 }
@@ -280,6 +280,14 @@ pub(super) fn lose(connection: &Connection, seq: i64) -> Result<()> {
 
 pub(super) fn is_lost(connection: &Connection, seq: i64) -> Result<bool> {
     let mut select = connection.prepare_cached("SELECT 1 FROM lost WHERE seq = ?1")?;
+    Ok(select.exists([seq])?)
+}
+
+/// Whether a version is current, with the content of the text it was made from.
+pub(super) fn is_as_read(connection: &Connection, seq: i64) -> Result<bool> {
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM version WHERE seq = ?1 AND superseded = 0 AND line IS NOT NULL",
+    )?;
     Ok(select.exists([seq])?)
 }
 

@@ -27,9 +27,10 @@ impl RunStore for ServerStore {
         summary: Option<&str>,
     ) -> Result<()> {
         let is_whole = matches!(state, RunState::Completed | RunState::Partial);
-        if is_whole {
-            self.recover()?;
-            self.release()?;
+        match is_whole {
+            true => self.tell_all()?,
+            // Whoever ends a run early knows.
+            false => self.failure = None,
         }
         self.local
             .finish_run(id, state, finished, counts, error, summary)?;
@@ -100,8 +101,7 @@ impl RunStore for ServerStore {
     }
 
     fn settle_writes(&mut self, run: &str) -> Result<Vec<TakenBack>> {
-        self.recover()?;
-        self.release()?;
+        self.tell_all()?;
         Ok(self.taken_back(run))
     }
 

@@ -1,7 +1,9 @@
 mod current;
 mod dead;
+mod entry;
 mod filter;
 mod intern;
+mod lines;
 mod open;
 mod pending;
 pub(crate) mod read;
@@ -17,8 +19,8 @@ use rusqlite::Connection;
 pub use self::dead::DeadLetter;
 use self::write::Writer;
 use crate::{
-    Amend, Delete, DeleteOutcome, Error, Put, PutOutcome, ResourceStore, Result, Stored,
-    WriteContext,
+    Amend, Delete, DeleteOutcome, Error, KnownLines, Put, PutOutcome, ResourceStore, Result,
+    Stored, WriteContext,
 };
 
 /// A store in one SQLite file.
@@ -115,7 +117,7 @@ impl SqliteStore {
             if !self.connection.is_autocommit() {
                 self.connection.execute_batch("ROLLBACK")?;
             }
-            self.writer = Writer::new(&self.connection)?;
+            self.writer = Writer::anew(&self.connection)?;
         }
         result
     }
@@ -290,5 +292,27 @@ impl ResourceStore for SqliteStore {
 
     fn types(&mut self) -> Result<Vec<String>> {
         read::types(&self.connection)
+    }
+
+    fn line_key(&mut self) -> Result<Option<[u8; 16]>> {
+        lines::key(&self.connection).map(Some)
+    }
+
+    fn known_lines(&mut self, source_system: &str) -> Result<Option<Box<dyn KnownLines>>> {
+        // What is to be read beside this has to be there.
+        self.flush()?;
+        let Some(path) = self.connection.path() else {
+            return Ok(None);
+        };
+        let lines = lines::Lines::open(Path::new(path), source_system)?;
+        Ok(Some(Box::new(lines)))
+    }
+
+    fn still_current(&mut self, sequence: u64) -> Result<bool> {
+        Ok(i64::try_from(sequence).is_ok_and(|seq| self.writer.still_current(seq)))
+    }
+
+    fn next_expected(&self) -> Option<u64> {
+        u64::try_from(self.writer.expected()?).ok()
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use crate::Result;
+use crate::{LineDigest, Result};
 
 /// First versions and identifiers that are written but not yet in their tables.
 ///
@@ -31,6 +31,7 @@ pub(super) struct NewVersion {
     pub(super) provenance: [u8; 32],
     pub(super) message: Option<i64>,
     pub(super) remediations: Option<Box<str>>,
+    pub(super) line: Option<LineDigest>,
 }
 
 /// A row of `identifier`; sorts like its primary key.
@@ -117,13 +118,14 @@ impl NewVersion {
             self.provenance,
             self.message,
             self.remediations,
+            self.line,
         ])?;
         Ok(())
     }
 }
 
-const INSERT_VERSION: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, source_id, recorded, provenance, message, remediations) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+const INSERT_VERSION: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, source_id, recorded, provenance, message, remediations, line) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// About 6 MiB.
 const MOST_ROWS: usize = 24_000;

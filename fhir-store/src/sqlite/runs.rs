@@ -134,7 +134,7 @@ impl RunStore for SqliteStore {
     fn unfinished_runs(&mut self) -> Result<Vec<String>> {
         select(
             &self.connection,
-            "SELECT id FROM run WHERE state IN ('running', 'interrupted') ORDER BY number",
+            "SELECT id FROM run WHERE state IN ('running', 'interrupted', 'failed') ORDER BY number",
             &[],
             text,
         )

@@ -10,10 +10,10 @@ pub(super) const APPLICATION_ID: i64 = 0x4668_5374;
 /// Steps from each schema version to the next; the schema version of a store is the number of steps it has taken.
 ///
 /// A step that was released is never changed, only followed by another.
-pub(super) const STEPS: &[&str] = &[concat!(
-    include_str!("tables.sql"),
-    include_str!("views.sql")
-)];
+pub(super) const STEPS: &[&str] = &[
+    concat!(include_str!("tables.sql"), include_str!("views.sql")),
+    include_str!("lines.sql"),
+];
 
 /// Brings the database from the schema version it has to that of the last of `steps`, in one transaction.
 pub(super) fn migrate(connection: &Connection, steps: &[&str]) -> Result<()> {

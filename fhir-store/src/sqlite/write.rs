@@ -1,5 +1,6 @@
 //! The write path of resources.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -7,12 +8,12 @@ use fhir_provenance::{EARLIEST, LATEST};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::current::{Current, look_up, predict, seen_before, supersede};
+use super::entry::{Entry, remediations_json};
 use super::filter::Filter;
 use super::intern::Interned;
 use super::pending::{NewIdentifier, NewVersion, Pending};
 use crate::{
-    Amend, Delete, DeleteOutcome, Error, Identifier, Message, Put, PutOutcome, Remediation, Result,
-    WriteContext,
+    Amend, Delete, DeleteOutcome, Error, Identifier, Put, PutOutcome, Result, WriteContext,
 };
 
 /// What the writer knows beyond the database; made anew after a rollback.
@@ -27,6 +28,10 @@ pub(super) struct Writer {
     ///
     /// An input read again comes in the order it was written.
     expected: Option<i64>,
+    /// Versions that were current when it was made and are not any more, or have another body.
+    changed: HashSet<i64>,
+    /// It was made after others had written: what they changed is not known.
+    blind: bool,
     /// Scratch space for the target of a Provenance.
     target: String,
 }
@@ -44,8 +49,42 @@ impl Writer {
             hasher: RandomState::new(),
             filter: (last_seq == 0).then(Filter::new),
             expected: None,
+            changed: HashSet::new(),
+            blind: false,
             target: String::new(),
         })
+    }
+
+    /// One that takes the place of another after a rollback.
+    pub(super) fn anew(connection: &Connection) -> Result<Self> {
+        Ok(Self {
+            blind: true,
+            ..Self::new(connection)?
+        })
+    }
+
+    /// Whether a version that was current at the beginning still is.
+    pub(super) fn still_current(&self, seq: i64) -> bool {
+        !self.blind && !self.changed.contains(&seq)
+    }
+
+    /// Where the next resource is expected.
+    pub(super) const fn expected(&self) -> Option<i64> {
+        self.expected
+    }
+
+    /// Puts a version behind a later one.
+    fn supersede(&mut self, connection: &Connection, current: &Current) -> Result<()> {
+        self.note_changed(current.seq);
+        supersede(connection, current)
+    }
+
+    fn note_changed(&mut self, seq: i64) {
+        // Memory stays flat: where so much changes, there is little to recognize.
+        self.blind |= self.changed.len() >= MOST_CHANGED;
+        if !self.blind {
+            self.changed.insert(seq);
+        }
     }
 
     /// The sequence number given out last.
@@ -100,7 +139,7 @@ impl Writer {
                 }
                 Some(current) if current.deleted => DeleteOutcome::Absent,
                 Some(current) => {
-                    let new = Write {
+                    let new = Entry {
                         resource_type: delete.resource_type,
                         id: delete.id,
                         source_id: delete.source_id,
@@ -109,8 +148,9 @@ impl Writer {
                         hash: current.hash,
                         remediations: &[],
                         message: delete.message,
+                        line: None,
                     };
-                    supersede(connection, &current)?;
+                    self.supersede(connection, &current)?;
                     self.version(connection, context, &new)?
                         .insert(connection)?;
                     DeleteOutcome::Deleted {
@@ -131,7 +171,7 @@ impl Writer {
                 .ok_or(Error::UnknownResource)?;
             self.settle(connection)?;
             let mut update = connection.prepare_cached(
-                "UPDATE version SET hash = ?4, amended = amended + 1 \
+                "UPDATE version SET hash = ?4, line = NULL, amended = amended + 1 \
                  WHERE type = ?1 AND id = ?2 AND version = ?3 AND activity <> 2 \
                  RETURNING seq, amended",
             )?;
@@ -140,6 +180,7 @@ impl Writer {
                 .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?
                 .ok_or(Error::UnknownResource)?;
+            self.note_changed(seq);
             connection
                 .prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?
                 .execute(params![seq, amend.body])?;
@@ -203,7 +244,7 @@ impl Writer {
         context: &WriteContext<'_>,
         put: &Put<'_>,
     ) -> Result<()> {
-        let version = self.version(connection, context, &Write::of(put, 1, CREATE))?;
+        let version = self.version(connection, context, &Entry::of(put, 1, CREATE))?;
         let hash = self.hasher.hash_one((version.type_id, put.id));
         self.fill(connection, &version, put)?;
         if let Some(filter) = &mut self.filter {
@@ -236,11 +277,11 @@ impl Writer {
                 version: version as u64,
             });
         }
-        supersede(connection, current)?;
+        self.supersede(connection, current)?;
         let version = self.version(
             connection,
             context,
-            &Write::of(put, current.version + 1, UPDATE),
+            &Entry::of(put, current.version + 1, UPDATE),
         )?;
         self.fill(connection, &version, put)?;
         let number = version.version as u64;
@@ -263,31 +304,32 @@ impl Writer {
         &mut self,
         connection: &Connection,
         context: &WriteContext<'_>,
-        write: &Write<'_>,
+        entry: &Entry<'_>,
     ) -> Result<NewVersion> {
         self.target.clear();
         // Writing to a string can't fail.
         let _ = write!(
             self.target,
             "{}/{}/{}",
-            write.resource_type, write.id, write.version
+            entry.resource_type, entry.id, entry.version
         );
         self.last_seq += 1;
         Ok(NewVersion {
             type_id: self
                 .interned
-                .resource_type(connection, write.resource_type)?,
-            id: write.id.into(),
+                .resource_type(connection, entry.resource_type)?,
+            id: entry.id.into(),
             seq: self.last_seq,
-            version: write.version,
-            activity: write.activity,
-            hash: write.hash,
+            version: entry.version,
+            activity: entry.activity,
+            hash: entry.hash,
             context: self.interned.context(connection, context)?,
-            source_id: (write.source_id != write.id).then(|| write.source_id.into()),
+            source_id: (entry.source_id != entry.id).then(|| entry.source_id.into()),
             recorded: context.recorded.clamp(EARLIEST, LATEST),
             provenance: context.ids.id(context.source_system, &self.target),
-            message: self.interned.message(connection, write.message)?,
-            remediations: remediations_json(write.remediations),
+            message: self.interned.message(connection, entry.message)?,
+            remediations: remediations_json(entry.remediations),
+            line: entry.line,
         })
     }
 
@@ -320,67 +362,8 @@ impl Writer {
     }
 }
 
-/// What a new version says of itself.
-struct Write<'a> {
-    resource_type: &'a str,
-    id: &'a str,
-    source_id: &'a str,
-    version: i64,
-    activity: i64,
-    hash: [u8; 32],
-    remediations: &'a [Remediation<'a>],
-    message: Option<Message<'a>>,
-}
-
-impl<'a> Write<'a> {
-    fn of(put: &Put<'a>, version: i64, activity: i64) -> Self {
-        Self {
-            resource_type: put.resource_type,
-            id: put.id,
-            source_id: put.source_id,
-            version,
-            activity,
-            hash: put.content_hash,
-            remediations: put.remediations,
-            message: put.message,
-        }
-    }
-}
-
-/// `[["path","rule"],…]`, or nothing.
-fn remediations_json(remediations: &[Remediation<'_>]) -> Option<Box<str>> {
-    if remediations.is_empty() {
-        return None;
-    }
-    let mut json = String::from("[");
-    for (index, remediation) in remediations.iter().enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        json.push('[');
-        push_json_string(remediation.path, &mut json);
-        json.push(',');
-        push_json_string(remediation.rule, &mut json);
-        json.push(']');
-    }
-    json.push(']');
-    Some(json.into())
-}
-
-fn push_json_string(value: &str, json: &mut String) {
-    json.push('"');
-    for character in value.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1f' => {
-                // Writing to a string can't fail.
-                let _ = write!(json, "\\u{:04x}", u32::from(character));
-            }
-            _ => json.push(character),
-        }
-    }
-    json.push('"');
-}
+/// About 24 MiB.
+const MOST_CHANGED: usize = 1 << 20;
 
 // Values of `version.activity`.
 const CREATE: i64 = 0;

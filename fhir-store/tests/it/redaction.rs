@@ -23,6 +23,7 @@ fn debug_texts_hold_no_ids_and_no_content() {
         remediations: &[],
         message: None,
         revert: false,
+        line: None,
     };
     let delete = Delete {
         resource_type: "Patient",

@@ -200,6 +200,8 @@ impl Fetcher {
             connection: Some(self.connection.clone()),
             organization: self.organization.clone(),
             max_line: self.max_line,
+            // A patient's record is a few lines among millions.
+            recognize: false,
             ..LoadOptions::new(self.normalize.clone(), run, &self.options.spool)
         }
     }

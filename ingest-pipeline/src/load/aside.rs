@@ -24,6 +24,16 @@ pub(crate) struct Late {
 }
 
 impl Late {
+    /// Whether a patient was renamed after records that refer to it.
+    pub(crate) const fn is_found(&self) -> bool {
+        self.found
+    }
+
+    /// Notes that there is such a patient.
+    pub(crate) const fn find(&mut self) {
+        self.found = true;
+    }
+
     /// Takes note of a batch that is about to be written, and of all patients
     /// whose new id may be in it.
     pub(crate) fn watch(&mut self, state: &RandomState, batch: &Batch, aliases: &Aliases) {
@@ -94,6 +104,6 @@ pub(crate) fn waiting(batch: &Batch, record: &Record, file: &str, line: u64) -> 
             source_id: text(source_id),
             ..place
         }),
-        Content::Refused { .. } => None,
+        Content::Known { .. } | Content::Refused { .. } => None,
     }
 }

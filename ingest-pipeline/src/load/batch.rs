@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use fhir_normalize::{Normalized, Reason};
+use fhir_store::{KnownLine, LineDigest};
 
 /// Records of one chunk in their order, with all their text in one place.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Batch {
     /// Line feeds in `data`.
     pub(crate) lines: u64,
     pub(crate) offset: u64,
+    /// The type that every resource of the file has to have.
+    pub(crate) expected: Option<&'static str>,
     /// Length of the chunk in the file, which may be longer than `data`.
     pub(crate) length: u64,
 }
@@ -53,6 +56,11 @@ pub(crate) enum Content {
         id: Span,
         source_id: Span,
     },
+    /// A line from which a current resource was made; it is not parsed.
+    Known {
+        resource_type: &'static str,
+        line: KnownLine,
+    },
     Refused {
         reason: Reason,
         detail: String,
@@ -71,6 +79,8 @@ pub(crate) struct Resource {
     pub(crate) identifiers: Span,
     pub(crate) remediations: Span,
     pub(crate) conditional: bool,
+    /// Digest of the line, where it is all of one.
+    pub(crate) line: Option<LineDigest>,
 }
 
 impl Batch {
@@ -103,6 +113,26 @@ impl Batch {
         self.records.push(Record { place, content });
     }
 
+    /// Adds a line of the chunk that is known.
+    pub(crate) fn known(&mut self, bytes: Range<usize>, number: u64, line: &KnownLine) {
+        let place = Place {
+            line: Some(number),
+            offset: self.offset + bytes.start as u64,
+            bytes,
+        };
+        // A type that was stored is one of R4.
+        if let Some(resource_type) = fhir_normalize::resource_type(&line.resource_type) {
+            let line = line.clone();
+            self.push(
+                place,
+                Content::Known {
+                    resource_type,
+                    line,
+                },
+            );
+        }
+    }
+
     /// Copies what has been borrowed from a normalizer.
     pub(crate) fn resource(&mut self, normalized: &Normalized<'_>) -> Resource {
         let identifiers = self.identifiers.len() as u32;
@@ -133,6 +163,7 @@ impl Batch {
             identifiers: identifiers..self.identifiers.len() as u32,
             remediations: remediations..self.remediations.len() as u32,
             conditional: normalized.conditional,
+            line: None,
         }
     }
 

@@ -4,9 +4,12 @@ mod aside;
 mod batch;
 mod cause;
 mod ids;
+mod known;
+mod lines;
 mod link;
 mod merge;
 mod pump;
+mod refuse;
 mod settle;
 mod spool;
 mod worker;
@@ -50,6 +53,9 @@ pub struct LoadOptions {
     pub max_line: usize,
     /// Threads that parse; the store is written by the calling one.
     pub threads: usize,
+    /// Whether lines that the store knows are passed over without parsing them.
+    /// It makes no difference but to the time it takes.
+    pub recognize: bool,
     /// Folder for temporary files, which hold patient data for the length of
     /// the run. The one of the store is a good choice.
     pub spool: PathBuf,
@@ -69,6 +75,7 @@ impl LoadOptions {
             organization: "ingest".to_owned(),
             max_line: 64 << 20,
             threads: 1,
+            recognize: true,
             spool: spool.into(),
         }
     }

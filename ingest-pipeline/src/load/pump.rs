@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::batch::Batch;
+use super::known::Accepted;
+use super::lines::{LineHasher, Marked, Recognizer};
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
 use super::{Cause, LoadOptions};
@@ -24,6 +26,13 @@ pub(super) fn pump(
     let (options, interrupt) = (writer.options, writer.interrupt);
     let position = Arc::new(AtomicU64::new(0));
     let pool = Pool::default();
+    writer.accepted = Accepted::new(aliases);
+    let hasher = LineHasher::of(writer.store, options)?;
+    let recognizer = match options.recognize {
+        true => Recognizer::of(writer.store, options, &writer.guide)?,
+        false => None,
+    };
+    let worker = || Worker::new(&options.settings, aliases, options.max_line, hasher.clone());
     thread::scope(|scope| {
         let mut jobs = Vec::new();
         let mut done = Vec::new();
@@ -32,7 +41,7 @@ pub(super) fn pump(
             let (send_done, take_done) = sync_channel(1);
             jobs.push(send_job);
             done.push(take_done);
-            let worker = Worker::new(&options.settings, aliases, options.max_line);
+            let worker = worker();
             let pool = &pool;
             scope.spawn(move || work(worker, pool, &take_job, &send_done));
         }
@@ -43,6 +52,12 @@ pub(super) fn pump(
             pool: &pool,
             position: &position,
             jobs,
+            recognizer,
+        };
+        let mut again = Again {
+            make: &worker,
+            worker: None,
+            aliases,
         };
         scope.spawn(move || reader.run());
         for turn in (0..done.len()).cycle() {
@@ -57,11 +72,14 @@ pub(super) fn pump(
             let Some(message) = message else {
                 break;
             };
-            if let Done::Batch(batch) = &message {
-                writer.late.watch(&writer.state, batch, aliases);
-            }
             // Dropping the channels on an error stops all the others.
-            if let Err(error) = take(writer, message, &position, &pool) {
+            let taken = again.where_changed(writer, message).and_then(|message| {
+                if let Done::Batch(batch) = &message {
+                    writer.late.watch(&writer.state, batch, aliases);
+                }
+                take(writer, message, &position, &pool)
+            });
+            if let Err(error) = taken {
                 drop(done);
                 return Err(error);
             }
@@ -106,11 +124,43 @@ fn progress(writer: &mut Writer<'_>, position: &AtomicU64) {
 /// How often an observer hears of a load that waits for its source.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Parses what was taken for known and is not, which is seldom.
+struct Again<'a, M> {
+    make: &'a M,
+    worker: Option<Worker<'a>>,
+    aliases: &'a Aliases,
+}
+
+impl<'a, M: Fn() -> Worker<'a>> Again<'a, M> {
+    fn where_changed(&mut self, writer: &mut Writer<'_>, message: Done) -> Result<Done> {
+        let Done::Batch(mut batch) = message else {
+            return Ok(message);
+        };
+        if !writer.confirms(&batch, self.aliases)? {
+            let worker = self.worker.get_or_insert_with(self.make);
+            let chunk = Chunk {
+                content: source::Content::Lines,
+                data: std::mem::take(&mut batch.data),
+                offset: batch.offset,
+                document: false,
+                resource_type: batch.expected,
+            };
+            // They are found once.
+            let aliases = std::mem::take(&mut batch.aliases);
+            worker.process(chunk, &[], &mut batch);
+            batch.aliases.extend(aliases);
+            // It knows patients that were found since the others parsed theirs.
+            writer.look_for_stale(self.aliases)?;
+        }
+        Ok(Done::Batch(batch))
+    }
+}
+
 /// From the reader to a worker.
 enum Job {
     File(String, Option<Arc<Cause>>),
     Refused(FileRefused),
-    Chunk(Chunk),
+    Chunk(Chunk, Vec<Marked>),
     /// Lets go of it when everything before is done.
     Wait(Sender<()>),
 }
@@ -130,10 +180,12 @@ struct Reader<'a> {
     pool: &'a Pool,
     position: &'a Arc<AtomicU64>,
     jobs: Vec<SyncSender<Job>>,
+    /// Where lines may be known.
+    recognizer: Option<Recognizer>,
 }
 
 impl Reader<'_> {
-    fn run(self) {
+    fn run(mut self) {
         let mut turn = 0;
         // The channel is closed when the writer has given up.
         let mut send = |job| {
@@ -173,7 +225,8 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if !deal(&mut chunks, self.pool, &mut send) {
+            let recognizer = self.recognizer.as_mut();
+            if !deal(&mut chunks, self.pool, recognizer, &mut send) {
                 return;
             }
         }
@@ -196,11 +249,18 @@ fn wait_for_workers(workers: usize, send: &mut impl FnMut(Job) -> bool) -> bool 
 }
 
 /// Deals a file out; whether to go on with the next.
-fn deal<R: Read>(chunks: &mut Chunks<R>, pool: &Pool, send: &mut impl FnMut(Job) -> bool) -> bool {
+fn deal<R: Read>(
+    chunks: &mut Chunks<R>,
+    pool: &Pool,
+    mut recognizer: Option<&mut Recognizer>,
+    send: &mut impl FnMut(Job) -> bool,
+) -> bool {
     loop {
         match chunks.next(pool.buffer()) {
             Ok(Some(chunk)) => {
-                if !send(Job::Chunk(chunk)) {
+                let recognizer = recognizer.as_mut();
+                let known = recognizer.map_or_else(Vec::new, |own| own.mark(&chunk));
+                if !send(Job::Chunk(chunk, known)) {
                     return false;
                 }
             }
@@ -215,9 +275,9 @@ fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSe
         let message = match job {
             Job::File(name, cause) => Done::File(name, cause),
             Job::Refused(refused) => Done::Refused(refused),
-            Job::Chunk(chunk) => {
+            Job::Chunk(chunk, known) => {
                 let mut batch = pool.take();
-                worker.process(chunk, &mut batch);
+                worker.process(chunk, &known, &mut batch);
                 Done::Batch(Box::new(batch))
             }
             Job::Wait(held) => {

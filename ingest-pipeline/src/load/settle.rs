@@ -6,9 +6,10 @@ use fhir_store::{
 };
 
 use super::cause::Message;
+use super::refuse::{CONFLICT, refused_by_server};
 use super::spool::Waiting;
 use super::worker::Aliases;
-use super::writer::{CONFLICT, Writer, context, refused_by_server};
+use super::writer::{Writer, context};
 use crate::matches::Matches;
 use crate::{Event, Result};
 
@@ -109,6 +110,7 @@ impl Writer<'_> {
             remediations: &[],
             message: message.map(Message::borrowed),
             revert: true,
+            line: None,
         })?;
         if let Some(refusal) = refusal {
             let reason = refusal.to_string();
@@ -261,6 +263,7 @@ impl Writer<'_> {
             remediations: &remediations,
             message: message.as_ref().map(Message::borrowed),
             revert: is_last,
+            line: None,
         };
         let (outcome, refusal) = self.put_one(put)?;
         match outcome {

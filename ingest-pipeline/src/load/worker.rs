@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use fhir_normalize::{IdMode, Normalizer, Reason, Record, Rejected, Settings};
 
 use super::batch::{Batch, Content, Place};
+use super::lines::{LineHasher, Marked};
 use crate::source::{self, Chunk};
 
 /// Patients known by their medical record number, shared by the workers of a
@@ -52,10 +53,16 @@ pub(crate) struct Worker<'a> {
     state: RandomState,
     preserve: bool,
     limit: usize,
+    hasher: Option<LineHasher>,
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(settings: &Settings, aliases: &'a Aliases, limit: usize) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        aliases: &'a Aliases,
+        limit: usize,
+        hasher: Option<LineHasher>,
+    ) -> Self {
         Self {
             normalizer: Normalizer::new(settings.clone()),
             aliases,
@@ -64,11 +71,12 @@ impl<'a> Worker<'a> {
             state: RandomState::new(),
             preserve: settings.id_mode == IdMode::Preserve,
             limit,
+            hasher,
         }
     }
 
-    /// Fills `batch` with the records of `chunk`.
-    pub(crate) fn process(&mut self, chunk: Chunk, batch: &mut Batch) {
+    /// Fills `batch` with the records of `chunk`, of which some are known.
+    pub(crate) fn process(&mut self, chunk: Chunk, known: &[Marked], batch: &mut Batch) {
         batch.clear();
         let Self {
             aliases,
@@ -79,12 +87,13 @@ impl<'a> Worker<'a> {
         aliases.since(seen, |patient| normalizer.note_mrn_patient(patient));
         batch.offset = chunk.offset;
         batch.length = chunk.data.len() as u64;
+        batch.expected = chunk.resource_type;
         match chunk.content {
             source::Content::TooLong(length) => self.too_long(chunk, length, batch),
             content => {
                 let lines = content == source::Content::Lines;
                 let expected = chunk.resource_type;
-                let mrn_patients = self.records(&chunk.data, lines, expected, batch);
+                let mrn_patients = self.records(&chunk.data, lines, expected, known, batch);
                 let new = if self.preserve {
                     self.aliases.add(mrn_patients)
                 } else {
@@ -96,7 +105,7 @@ impl<'a> Worker<'a> {
                     .any(|patient| self.reported.contains(&self.hash(patient)))
                 {
                     batch.clear();
-                    self.records(&chunk.data, lines, expected, batch);
+                    self.records(&chunk.data, lines, expected, known, batch);
                 }
                 batch.aliases = new;
                 batch.data = chunk.data;
@@ -111,8 +120,10 @@ impl<'a> Worker<'a> {
         data: &[u8],
         lines: bool,
         expected: Option<&'static str>,
+        known: &[Marked],
         batch: &mut Batch,
     ) -> Vec<String> {
+        let mut known = known.iter().peekable();
         let mut mrn_patients = Vec::new();
         if !lines {
             self.record(data, (None, 0), expected, batch, &mut mrn_patients);
@@ -121,7 +132,9 @@ impl<'a> Worker<'a> {
         let mut start = 0;
         let mut number = 0;
         for end in memchr::memchr_iter(b'\n', data).chain([data.len()]) {
-            if start < end {
+            if let Some(marked) = known.next_if(|marked| marked.start == start) {
+                batch.known(start..end, number, &marked.line);
+            } else if start < end {
                 self.record(
                     &data[start..end],
                     (Some(number), start),
@@ -169,8 +182,10 @@ impl<'a> Worker<'a> {
             normalizer,
             reported,
             state,
+            hasher,
             ..
         } = self;
+        let all = 0..bytes.len();
         normalizer.records(bytes, &mut |own, result| {
             let content = match result {
                 Ok(Record::Resource(normalized))
@@ -187,7 +202,15 @@ impl<'a> Worker<'a> {
                             batch.patients.push(patient.clone());
                         }
                     }
-                    Content::Resource(batch.resource(&normalized))
+                    let mut resource = batch.resource(&normalized);
+                    if let Some(hasher) = hasher
+                        && line.is_some()
+                        && own == all
+                        && !resource.conditional
+                    {
+                        resource.line = Some(hasher.digest(bytes));
+                    }
+                    Content::Resource(resource)
                 }
                 Ok(Record::Deletion(deletion)) => Content::Deletion {
                     resource_type: deletion.resource_type,

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use fhir_normalize::{IdHasher, Reason};
 use fhir_provenance::ProvenanceIds;
-use fhir_store::{Identifier, Put, PutOutcome, Refusal, Refused, Remediation, Store, WriteContext};
+use fhir_store::{Identifier, Put, PutOutcome, Remediation, Store, WriteContext};
 
 use super::LoadOptions;
 use super::aside::{Late, waiting};
-use super::batch::{Batch, Content, Place, Record, Resource};
+use super::batch::{Batch, Content, Record, Resource};
 use super::cause::{MergedPatient, Message, TriggerMessage};
+use super::known::Accepted;
+use super::lines::Guide;
+use super::refuse::refused_by_server;
 use super::spool::Spool;
 use crate::clock::millis;
 use crate::summary::Tally;
-use crate::{Clock, Event, Interrupt, Observer, Result};
+use crate::{Clock, Interrupt, Observer, Result};
 
 /// Writes are committed after this many bytes of bodies, …
 const COMMIT_BYTES: usize = 24 << 20;
@@ -28,10 +31,6 @@ const COMMIT_MILLIS: i64 = 5_000;
 /// waits and a later one of the same resource that doesn't are written in the
 /// wrong order; memory stays flat.
 const REMEMBERED: usize = 1 << 20;
-
-/// What a record with the id of another source's resource is refused with.
-pub(crate) const CONFLICT: &str =
-    "the id belongs to a resource of another source: use id mode hash";
 
 pub(crate) struct Writer<'a> {
     pub(crate) store: &'a mut dyn Store,
@@ -61,6 +60,9 @@ pub(crate) struct Writer<'a> {
     pub(crate) messages: Vec<Arc<TriggerMessage>>,
     /// Patients to mark at the end, and the message that says so.
     pub(crate) merged: Vec<(MergedPatient, Option<Message>)>,
+    pub(crate) accepted: Accepted,
+    /// Tells the reader which lines may be known.
+    pub(crate) guide: Arc<Guide>,
     uncommitted: (usize, usize),
     committed: i64,
     outcomes: Vec<PutOutcome>,
@@ -102,6 +104,8 @@ impl<'a> Writer<'a> {
             message: None,
             messages: Vec::new(),
             merged: Vec::new(),
+            accepted: Accepted::default(),
+            guide: Arc::default(),
             uncommitted: (0, 0),
             committed: millis(clock.now()),
             outcomes: Vec::new(),
@@ -147,6 +151,13 @@ impl<'a> Writer<'a> {
                 Content::Deletion {
                     resource_type, id, ..
                 } => (*resource_type, batch.text(id)),
+                Content::Known {
+                    resource_type,
+                    line,
+                } => {
+                    self.count(resource_type, PutOutcome::Unchanged, line.mended);
+                    continue;
+                }
             };
             // Records of one resource keep their order.
             let same = |(_, own): &(&Record, &Resource)| {
@@ -197,6 +208,7 @@ impl<'a> Writer<'a> {
                 remediations: part(&remediations, &resource.remediations),
                 message: message.as_ref().map(Message::borrowed),
                 revert: false,
+                line: resource.line,
             })
             .collect();
         let mut outcomes = std::mem::take(&mut self.outcomes);
@@ -239,6 +251,9 @@ impl<'a> Writer<'a> {
             }
         }
         self.outcomes = outcomes;
+        if let Some(position) = self.store.next_expected() {
+            self.guide.show(position);
+        }
         Ok(())
     }
 
@@ -252,69 +267,6 @@ impl<'a> Writer<'a> {
         }
         let written = matches!(outcome, PutOutcome::Created | PutOutcome::Updated { .. });
         self.tally.provenance += u64::from(written);
-    }
-
-    fn conflict(&mut self, place: &Place, resource_type: &'static str, bytes: &[u8]) -> Result<()> {
-        self.refuse(place, resource_type, Reason::IdConflict, CONFLICT, bytes)
-    }
-
-    /// Keeps a record in the quarantine. `place` is relative to the batch.
-    fn refuse(
-        &mut self,
-        place: &Place,
-        resource_type: &'static str,
-        reason: Reason,
-        detail: &str,
-        bytes: &[u8],
-    ) -> Result<()> {
-        let line = place.line.map(|line| self.line + line + 1);
-        let file = self.file.clone();
-        self.quarantine(
-            &file,
-            line,
-            place.offset,
-            resource_type,
-            reason,
-            detail,
-            bytes,
-        )
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are the columns of the quarantine"
-    )]
-    pub(crate) fn quarantine(
-        &mut self,
-        file: &str,
-        line: Option<u64>,
-        offset: u64,
-        resource_type: &'static str,
-        reason: Reason,
-        detail: &str,
-        bytes: &[u8],
-    ) -> Result<()> {
-        let refused = Refused {
-            file,
-            line,
-            byte_offset: Some(offset),
-            reason: reason.code(),
-            detail,
-            body: bytes,
-        };
-        self.store.quarantine(&self.options.run, &refused)?;
-        self.tally.resource(resource_type).quarantined += 1;
-        // One record is not what it should be, but neither is its file.
-        if reason == Reason::WrongResourceType && self.refusal.is_none() {
-            self.refusal = Some(format!("{file}: {detail}"));
-        }
-        self.observer.event(&Event::Quarantined {
-            file,
-            line,
-            reason: reason.code(),
-            detail,
-        });
-        Ok(())
     }
 
     /// Leaves a record for the end of the run.
@@ -339,7 +291,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether a record of the resource waits for the end of the run.
-    fn waits(&self, resource_type: &str, id: &str) -> bool {
+    pub(crate) fn waits(&self, resource_type: &str, id: &str) -> bool {
         !self.waiting.is_empty() && self.waiting.contains(&self.key(resource_type, id))
     }
 
@@ -383,14 +335,6 @@ pub(crate) fn context<'c>(
         recorded: millis(clock.now()),
         ids,
     }
-}
-
-/// What a record is refused with that the server behind the store turns down.
-pub(crate) fn refused_by_server(refusal: Option<Refusal>) -> String {
-    refusal.map_or_else(
-        || "the server does not take it".to_owned(),
-        |refusal| refusal.to_string(),
-    )
 }
 
 pub(crate) fn part<'p, T>(all: &'p [T], span: &std::ops::Range<u32>) -> &'p [T] {

@@ -26,6 +26,8 @@ mod keys;
 mod order;
 #[cfg(feature = "bulk")]
 mod probe;
+#[cfg(feature = "sqlite")]
+mod recognized;
 mod replay;
 #[cfg(feature = "server")]
 mod server;

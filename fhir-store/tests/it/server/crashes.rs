@@ -165,3 +165,51 @@ fn every_request_may_be_the_last() {
         }
     }
 }
+
+/// One request takes so long that it is given up, and is carried out much later.
+struct Late<T> {
+    inner: T,
+    request: std::sync::Mutex<(usize, Option<Request<Vec<u8>>>)>,
+}
+
+impl<T: HttpClient> HttpClient for Late<T> {
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> std::result::Result<Response<Body>, TransportError> {
+        let mut held = self.request.lock().expect("no panic");
+        held.0 += 1;
+        if held.0 == 1 {
+            held.1 = Some(request);
+            return Err(TransportError::Timeout("response"));
+        }
+        drop(held);
+        self.inner.send(request)
+    }
+}
+
+#[test]
+fn a_request_that_is_carried_out_too_late_is_made_up_for() {
+    let folder = TempDir::new().expect("folder");
+    let sandbox = sandbox(|builder| builder.writable());
+    let late = Arc::new(Late {
+        inner: sandbox.transport(),
+        request: Default::default(),
+    });
+    let client = client_over(&sandbox, late.clone());
+    let state = folder.path().join("state.db");
+    let mut store = ServerStore::open(&state, client, ServerSettings::default()).expect("open");
+    put(&mut store, &patients(0..6, "old")).expect("put");
+    put(&mut store, &patients(0..3, "new")).expect("put");
+    // Now the server gets to the first Bundle, which has the old content of all.
+    let request = late.request.lock().expect("no panic").1.take();
+    let answer = sandbox.transport().send(request.expect("it was held"));
+    assert!(answer.expect("an answer").status().is_success());
+    assert_eq!(content(&sandbox, "Patient/p1").as_deref(), Some("old"));
+    finish(&mut store, "01A").expect("finish");
+    for (id, expected) in [("p1", "new"), ("p5", "old")] {
+        let name = format!("Patient/{id}");
+        assert_eq!(content(&sandbox, &name).as_deref(), Some(expected), "{id}");
+    }
+    assert_whole(&sandbox, &mut store);
+}

@@ -114,6 +114,7 @@ impl Sample {
             remediations: &[],
             message: None,
             revert: false,
+            line: None,
         }
     }
 }
@@ -128,6 +129,12 @@ fn put(store: &mut ServerStore, samples: &[Sample]) -> Result<Vec<PutOutcome>> {
     let mut outcomes = Vec::new();
     store.put(&context(), &batch, &mut outcomes)?;
     Ok(outcomes)
+}
+
+/// What the server was not told comes out with the next call.
+fn put_in_vain(store: &mut ServerStore, samples: &[Sample]) -> fhir_store::Error {
+    put(store, samples).expect("they are in the state");
+    store.flush().expect_err("the server was not told")
 }
 
 fn delete(store: &mut ServerStore, resource_type: &str, id: &str) -> Result<DeleteOutcome> {

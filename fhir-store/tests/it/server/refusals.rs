@@ -110,7 +110,7 @@ fn what_is_refused_late_is_quarantined() {
         Sample::new("Patient", "p2", "good"),
     ];
     let mut store = open(&sandbox, &state);
-    let error = put(&mut store, &samples).expect_err("no access");
+    let error = super::put_in_vain(&mut store, &samples);
     assert!(matches!(error, fhir_store::Error::Server { .. }));
     drop(store);
     sandbox.set_faults(ehr_sandbox::FaultPlan::none());
@@ -148,7 +148,7 @@ fn a_stumble_is_a_refusal_until_there_are_many() {
     assert_eq!(outcomes[8..], [PutOutcome::Created; 22]);
     assert_whole(&sandbox, &mut store);
 
-    put(&mut store, &patients(0..30, "poison")).expect_err("it is the server");
+    super::put_in_vain(&mut store, &patients(0..30, "poison"));
     let waiting = store.report().expect("report").unresolved;
     assert!(waiting.iter().all(|own| own.writes > 15), "{waiting:?}");
 }
@@ -191,7 +191,7 @@ fn an_amendment_that_is_refused_stays_in_the_report() {
 
 /// Refused in the first Bundle, and then the network is gone.
 #[test]
-fn what_was_refused_before_a_failure_is_quarantined() {
+fn what_was_refused_before_a_failure_is_told() {
     let folder = TempDir::new().expect("folder");
     let sandbox = picky(|_| {});
     let faults = ehr_sandbox::FaultPlan::of(["write:4:status=401"]).expect("faults");
@@ -201,8 +201,11 @@ fn what_was_refused_before_a_failure_is_quarantined() {
     let mut store = ServerStore::open(&state, super::client(&sandbox), limits).expect("open");
     let mut samples = patients(0..6, "good");
     samples[0] = Sample::new("Patient", "p0", "bad");
-    put(&mut store, &samples).expect_err("no access");
-    assert_eq!(store.quarantined(None, 0, 9).expect("kept").len(), 1);
+    let outcomes = put(&mut store, &samples).expect("they are in the state");
+    assert_eq!(outcomes[0], PutOutcome::Refused);
+    assert_eq!(outcomes[1..], [PutOutcome::Created; 5]);
+    assert_eq!(store.take_refusals().len(), 1);
+    store.flush().expect_err("no access");
     // The same store goes on where it was.
     finish(&mut store, "01A").expect("finish");
     assert_whole(&sandbox, &mut store);

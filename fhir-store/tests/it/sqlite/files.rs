@@ -122,7 +122,7 @@ fn schemas_of_other_versions_are_told_apart() {
             opened,
             Err(Error::NewerSchema {
                 found: 99,
-                supported: 1
+                supported: 2
             })
         ));
     }
@@ -131,7 +131,7 @@ fn schemas_of_other_versions_are_told_apart() {
         SqliteStore::open_read_only(&path),
         Err(Error::OlderSchema {
             found: 0,
-            supported: 1
+            supported: 2
         })
     ));
 }
@@ -196,7 +196,7 @@ fn the_file_is_set_up_as_intended() {
             .expect("pragma")
     };
     assert_eq!(pragma("page_size"), 16_384);
-    assert_eq!(pragma("user_version"), 1);
+    assert_eq!(pragma("user_version"), 2);
     assert_ne!(pragma("application_id"), 0);
     let mode: String = raw
         .pragma_query_value(None, "journal_mode", |row| row.get(0))

@@ -1,4 +1,5 @@
 mod files;
+mod lines;
 mod load;
 mod transactions;
 mod views;
@@ -72,6 +73,7 @@ fn patient<'a>(id: &'a str, body: &'a str) -> Put<'a> {
         remediations: &[],
         message: None,
         revert: false,
+        line: None,
     }
 }
 
@@ -103,7 +105,7 @@ fn content(path: &Path) -> Vec<String> {
     let mut content = Vec::new();
     for name in names.iter().filter(|name| !name.starts_with("sqlite_")) {
         let mut select = raw
-            .prepare(&format!("SELECT * FROM {name} ORDER BY 1, 2"))
+            .prepare(&format!("SELECT * FROM {name}"))
             .expect("prepare");
         let columns = select.column_count();
         let mut rows = select.query([]).expect("query");
@@ -114,5 +116,6 @@ fn content(path: &Path) -> Vec<String> {
             content.push(format!("{name}: {}", values.join(" ")));
         }
     }
+    content.sort();
     content
 }

@@ -268,6 +268,13 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
             Err(error) => {
+                // Who waits for the end of it would wait for ever.
+                if self.options.drain {
+                    for fetch in &there {
+                        self.state.return_fetch(&self.worker, fetch)?;
+                    }
+                    return Err(error);
+                }
                 tracing::error!(%connection, error = causes(&error), "what was fetched can't be stored");
                 for fetch in &there {
                     self.retry(fetch)?;

@@ -247,6 +247,7 @@ fn what_is_deleted_or_of_another_source_is_not_known() {
             remediations: &[],
             message: None,
             revert: false,
+            line: None,
         };
         store.put(&context, &[put], &mut Vec::new()).unwrap();
         if id == "gone" {
