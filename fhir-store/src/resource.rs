@@ -250,6 +250,8 @@ pub struct Amend<'a> {
     pub body: &'a str,
     /// All identifiers of the new content; those of the old one are forgotten.
     pub identifiers: &'a [Identifier<'a>],
+    /// Whether the text that the version was made from makes the new content from now on, so that it stays [known](ResourceStore::known_lines).
+    pub keeps_line: bool,
 }
 
 /// A business identifier of a resource.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ehr_sandbox::adt::Day;
 use ehr_sandbox::{Data, Sandbox as Ehr};
-use fhir_http::{Interrupt, SystemClock};
+use fhir_http::{Clock as _, Interrupt, SystemClock};
 use fhir_store::{ServerSettings, ServerStore, conformance};
 
 use crate::pair::{Pair, assert_provenances};
@@ -114,7 +114,7 @@ fn bulk_exports_and_messages() {
     assert_eq!(server.writes(), before, "nothing has changed");
 
     // What changes, and a day of messages about it.
-    ehr.change_data(7, 20, std::time::SystemTime::now());
+    ehr.change_data(7, 20, SystemClock.now());
     pair.run(&["bulk", "c", "--json"]);
     pair.hold_the_same();
     for (number, event) in (0..).zip(Day::default().events(11, &ehr.data())) {
@@ -186,7 +186,7 @@ fn killed_at_any_moment_one_more_run_finishes_the_work() {
 /// Patients and observations of them; `round` changes a third of the patients.
 fn lines(round: u64, patients: u64) -> Vec<String> {
     let patient = |number: u64| {
-        let changed = if number % 3 == 0 { round } else { 0 };
+        let changed = if number.is_multiple_of(3) { round } else { 0 };
         format!(
             r#"{{"resourceType":"Patient","id":"p{number}","name":[{{"family":"F{changed}"}}]}}"#
         )

@@ -305,6 +305,7 @@ pub fn amends_in_place(store: &mut dyn Store) {
         content_hash: new.content_hash,
         body: new.body,
         identifiers: &[identifier("urn:mrn", "2"), identifier("urn:mrn", "3")],
+        keeps_line: false,
     };
     store.amend(&[amend]).expect("amend");
     let after = current(store, "Patient", "p");
@@ -372,6 +373,7 @@ pub fn amends_earlier_versions(store: &mut dyn Store) {
         content_hash: new.content_hash,
         body: new.body,
         identifiers: &[identifier("urn:mrn", "2")],
+        keeps_line: false,
     };
     store.amend(&[amend]).expect("amend");
     let history = store.history("Patient", "p").expect("history");

@@ -171,11 +171,17 @@ impl Writer {
                 .ok_or(Error::UnknownResource)?;
             self.settle(connection)?;
             let mut update = connection.prepare_cached(
-                "UPDATE version SET hash = ?4, line = NULL, amended = amended + 1 \
+                "UPDATE version SET hash = ?4, line = iif(?5, line, NULL), amended = amended + 1 \
                  WHERE type = ?1 AND id = ?2 AND version = ?3 AND activity <> 2 \
                  RETURNING seq, amended",
             )?;
-            let key = params![type_id, amend.id, amend.version as i64, amend.content_hash];
+            let key = params![
+                type_id,
+                amend.id,
+                amend.version as i64,
+                amend.content_hash,
+                amend.keeps_line
+            ];
             let (seq, amended) = update
                 .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?

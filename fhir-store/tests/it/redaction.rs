@@ -38,6 +38,7 @@ fn debug_texts_hold_no_ids_and_no_content() {
         content_hash: [0; 32],
         body: SECRET,
         identifiers: &[identifier],
+        keeps_line: false,
     };
     let refused = Refused {
         file: "Patient.ndjson",

@@ -85,6 +85,7 @@ impl Writer<'_> {
                 content_hash: rewritten.content_hash,
                 body: rewritten.body,
                 identifiers: &identifiers(&rewritten),
+                keeps_line: true,
             };
             self.store.amend(&[amend])?;
             return Ok(());

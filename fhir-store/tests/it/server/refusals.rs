@@ -170,6 +170,7 @@ fn an_amendment_that_is_refused_stays_in_the_report() {
         content_hash: bad.put().content_hash,
         body: &bad.body,
         identifiers: &[],
+        keeps_line: false,
     };
     store.amend(&[amend]).expect("amend");
     finish(&mut store, "01B").expect("finish");

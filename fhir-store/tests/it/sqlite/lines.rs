@@ -99,6 +99,7 @@ fn what_has_happened_since_is_told() {
         content_hash: [7; 32],
         body: "{}",
         identifiers: &[],
+        keeps_line: false,
     };
     store.amend(&[amend]).expect("amend");
     let still: Vec<_> = lines
@@ -106,7 +107,16 @@ fn what_has_happened_since_is_told() {
         .map(|own| store.still_current(own.sequence).expect("told"))
         .collect();
     assert_eq!(still, [true, false, false, false]);
-    // An amended version is not what its line would make.
+    // An amended version is not what its line would make, unless that is said.
+    let now = known(&mut store, SOURCE, 0, 99);
+    assert_eq!(names(&now), [("stays", 1), ("changes", 22)]);
+    let keeps = Amend {
+        id: "stays",
+        keeps_line: true,
+        ..amend
+    };
+    store.amend(&[keeps]).expect("amend");
+    assert!(!store.still_current(lines[0].sequence).expect("told"));
     let now = known(&mut store, SOURCE, 0, 99);
     assert_eq!(names(&now), [("stays", 1), ("changes", 22)]);
 }
@@ -124,6 +134,7 @@ fn after_a_rollback_nothing_is_certain() {
         content_hash: [7; 32],
         body: "{}",
         identifiers: &[],
+        keeps_line: false,
     };
     assert!(matches!(
         store.amend(&[missing]),

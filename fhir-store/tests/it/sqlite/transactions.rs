@@ -84,6 +84,7 @@ fn a_failed_write_rolls_back_to_the_last_flush() {
         content_hash: [0; 32],
         body: "",
         identifiers: &[],
+        keeps_line: false,
     };
     let known = Amend {
         id: "flushed",
