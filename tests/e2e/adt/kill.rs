@@ -32,7 +32,7 @@ fn what_was_acknowledged_survives_a_kill_and_is_fetched() {
                     };
                     for number in 0.. {
                         let control_id = format!("{round}-{sender}-{number}");
-                        let mrn = &mrns[(sender * 31 + number) % mrns.len()];
+                        let mrn = patient_of(&control_id, mrns);
                         // The connection breaks when the listener is killed.
                         let Ok(answer) = connection.send(&message("A08", &control_id, mrn)) else {
                             return;
@@ -69,7 +69,8 @@ fn what_was_acknowledged_survives_a_kill_and_is_fetched() {
     let stored = site
         .folder
         .query("SELECT count(*) FROM resources WHERE type = 'Patient'");
-    let wanted: BTreeSet<_> = safe.iter().map(|(_, mrn)| mrn).collect();
+    // What was kept is fetched, whether or not the answer came through.
+    let wanted: BTreeSet<_> = kept.iter().map(|own| patient_of(own, &mrns)).collect();
     assert_eq!(stored, [wanted.len().to_string()]);
     for (control_id, _) in &safe {
         assert!(
@@ -124,4 +125,13 @@ fn what_was_acknowledged_survives_a_kill_and_is_fetched() {
         "{summary}"
     );
     assert_eq!(site.folder.query("PRAGMA integrity_check"), ["ok"]);
+}
+
+/// The MRN in the message with this control id, `round-sender-number`.
+fn patient_of<'a>(control_id: &str, mrns: &'a [String]) -> &'a String {
+    let numbers: Vec<usize> = control_id
+        .split('-')
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    &mrns[(numbers[1] * 31 + numbers[2]) % mrns.len()]
 }
