@@ -164,6 +164,9 @@ impl Recognizer {
         if self.window.len() < self.step / 2 {
             self.fill()?;
         }
+        if !self.may_find() {
+            return Ok(None);
+        }
         let digest = self.hasher.digest(line);
         let is_next = self.window.front().is_some_and(|own| own.digest == digest);
         let skipped = match self.places.get(&digest) {
