@@ -134,6 +134,33 @@ fn bulk_exports_and_messages() {
     assert_provenances(&server, &pair.server.path(""));
 }
 
+/// The folders of the environment, through an EHR that exports them.
+#[test]
+fn bulk_exports_of_given_data() {
+    if std::env::var(DATA).is_err() {
+        return;
+    }
+    let Some((_folder, server)) = server() else {
+        return;
+    };
+    for folder in data() {
+        let data = Data::from_ndjson_folder(&folder).expect("NDJSON");
+        let ehr = Ehr::builder().open().data(data).start().expect("an EHR");
+        let pair = Pair::new(
+            &server,
+            &format!(
+                "[connections.c]\nfhir_base = \"{}\"\nsource_system = \"urn:test:{}\"\n\
+                 id_mode = \"hash\"\nbulk.poll_min = \"100ms\"\n",
+                ehr.base(),
+                folder.file_name().unwrap_or_default().display()
+            ),
+        );
+        let first = pair.run(&["bulk", "c", "--json", "--system"]);
+        assert!(first["created"].as_u64() > Some(0), "{first}");
+        pair.hold_the_same();
+    }
+}
+
 /// Ours and the server's in turn. Whatever that leaves, one more run makes up for.
 #[test]
 fn killed_at_any_moment_one_more_run_finishes_the_work() {

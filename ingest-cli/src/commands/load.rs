@@ -118,10 +118,9 @@ pub(crate) fn held(held: &[Held]) -> impl Iterator<Item = String> {
             code,
             writes,
         } = own;
-        let why = match code.as_str() {
-            "" => String::new(),
-            code => format!(" ({code})"),
-        };
-        format!("{writes} writes of {resource_type} were not taken by the store's server{why}; the next run sends them again")
+        match code.as_str() {
+            "" => format!("{resource_type}: {writes} not sent to the store's server yet; the next run sends them"),
+            code => format!("{resource_type}: {writes} not taken by the store's server ({code}); the next run sends them again"),
+        }
     })
 }

@@ -31,7 +31,7 @@ fn what_refers_to_nobody_is_held_and_told_until_the_patient_comes() {
         assert_eq!(summary["created"], 2, "{summary}");
         held(2, &summary);
         assert_eq!(site.server.data().resources().count(), 0);
-        let says = "2 writes of Observation were not taken by the store's server";
+        let says = "Observation: 2 not taken by the store's server";
         let text = site.folder.run(["load", "orphans.ndjson"]).exits(0).text();
         assert!(text.contains(says), "{text}");
         assert!(text.contains("the next run sends them again"), "{text}");
