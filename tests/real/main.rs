@@ -3,6 +3,9 @@
 //! test, and the store in the others; `HELIOS_HFS` names the program of
 //! [helios-hfs] for these. `tests/real-server.sh` runs all of it.
 //!
+//! `search-parameters.json` has 499 search parameters of HL7's FHIR R4 (CC0-1.0),
+//! without which helios-hfs knows none.
+//!
 //! The server is a Python program. It is installed under `target` the first
 //! time, which takes a minute and needs python3 with `venv`, a package index
 //! for pip, and `openssl` for the keys. Where one of them is missing the test

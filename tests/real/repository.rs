@@ -45,7 +45,7 @@ impl Repository {
     /// helios-hfs with an empty store. Without the file of search parameters it
     /// takes no search but those by id.
     pub(crate) fn helios(binary: &Path, folder: &Path) -> Self {
-        let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/r4");
+        let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("real");
         let data = folder.join("data");
         fs::create_dir_all(&data).expect("a folder");
         fs::copy(

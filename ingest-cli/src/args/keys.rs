@@ -63,6 +63,8 @@ pub(crate) enum KeysAction {
     /// Take a key out of use
     Retire {
         /// Its kid, or the beginning of it
+        // One in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// How long it stays published, so that what it signed can be verified
         #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -76,7 +78,7 @@ pub(crate) enum KeysAction {
     /// Print public keys, for an EHR that takes them by hand
     ExportPublic {
         /// Only this one: its kid, or the beginning of it
-        #[arg(long, value_name = "KID")]
+        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
         kid: Option<String>,
         /// In which form
         #[arg(long, value_name = "FORM", default_value = "jwks")]

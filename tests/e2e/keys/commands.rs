@@ -203,3 +203,18 @@ fn files_for_a_cdn_come_with_their_headers() {
     let printed = site.run(&["jwks", "export"]).exits(0).text();
     assert_eq!(printed.trim_end(), document);
 }
+
+/// One kid in 64 begins with a hyphen.
+#[test]
+fn a_kid_may_begin_with_a_hyphen() {
+    let site = Site::new();
+    site.keys(&["generate"]);
+    for arguments in [
+        &["retire", "-Mx3", "--grace", "0"][..],
+        &["retire", "--grace", "0", "-vQ9"],
+    ] {
+        let refused = site.run(&[&["keys", "--json"], arguments].concat());
+        let refused = refused.exits(2).text();
+        assert!(!refused.contains("unexpected argument"), "{refused}");
+    }
+}
