@@ -36,12 +36,17 @@ pub trait StoreAccess: Sync {
     fn is_file(&self) -> bool;
 
     /// What this machine knows of it: runs, the quarantine, and of resources
-    /// all but the bodies that a server has. No server is asked.
+    /// all but the bodies that a server has. No server is asked. `None` where
+    /// there is no store yet.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
-    fn records(&self) -> Result<SqliteStore> {
-        Ok(SqliteStore::open_read_only(self.file())?)
+    /// When it can't be opened.
+    fn records(&self) -> Result<Option<SqliteStore>> {
+        match SqliteStore::open_read_only(self.file()) {
+            Ok(store) => Ok(Some(store)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether it holds a run that was completed.
@@ -49,10 +54,8 @@ pub trait StoreAccess: Sync {
     /// # Errors
     /// When it can't be read. A store that does not exist yet holds no runs.
     fn has_completed(&self, run: &str) -> Result<bool> {
-        let mut store = match SqliteStore::open_read_only(self.file()) {
-            Ok(store) => store,
-            Err(StoreError::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        let Some(mut store) = self.records()? else {
+            return Ok(false);
         };
         let run = store.run(run)?;
         Ok(run.is_some_and(|run| run.state == RunState::Completed))
@@ -69,7 +72,7 @@ impl StoreAccess for SqliteFile {
     }
 
     fn read(&self) -> Result<Box<dyn Store>> {
-        let store = self.records()?;
+        let store = SqliteStore::open_read_only(&self.0)?;
         if store.is_of_server() {
             return Err(StoreError::ForeignFile {
                 path: self.0.clone(),

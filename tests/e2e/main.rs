@@ -3,6 +3,7 @@
 
 mod adt;
 mod bulk;
+mod canonical;
 mod commands;
 mod config;
 mod dirty;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use fhir_json::{Edits, Emitter, Tape};
 use serde_json::Value;
 
-use crate::content::{key, strip};
+use crate::canonical::canonical;
+use crate::content::strip;
 use crate::repository::Repository;
 use crate::util::{Sandbox, assert_balances, open, query};
 
@@ -104,39 +104,23 @@ impl Pair {
             let name = file["file"].as_str().expect("its name");
             let text = fs::read_to_string(folder.path(name)).expect("its lines");
             for line in text.lines() {
-                let mut resource: Value = serde_json::from_str(line).expect("JSON");
-                strip(&mut resource);
+                let (key, canonical) = canonical(line);
                 let form = match self.keeps_digits {
-                    true => canonical(line),
-                    false => resource.to_string(),
+                    true => canonical,
+                    false => by_value(line),
                 };
-                found.insert(key(&resource), form);
+                found.insert(key, form);
             }
         }
         found
     }
 }
 
-/// With members in order, numbers by their digits, and without what a server
-/// writes into a resource by itself.
-fn canonical(line: &str) -> String {
-    let mut tape = Tape::new();
-    let document = tape.parse(line.as_bytes()).expect("JSON");
-    let mut edits = Edits::new();
-    if let Some(meta) = document.root().get("meta") {
-        let of_server = ["versionId", "lastUpdated"];
-        let members = of_server.map(|name| meta.get(name));
-        match members.iter().flatten().count() == meta.members().count() {
-            true => edits.remove(meta),
-            false => members
-                .into_iter()
-                .flatten()
-                .for_each(|it| edits.remove(it)),
-        }
-    }
-    let mut text = Vec::new();
-    Emitter::new().canonical(document.root(), &edits, &mut text);
-    String::from_utf8(text).expect("UTF-8")
+/// Numbers by their value, for a server that does not keep their digits.
+fn by_value(line: &str) -> String {
+    let mut resource: Value = serde_json::from_str(line).expect("JSON");
+    strip(&mut resource);
+    resource.to_string()
 }
 
 /// Exactly one Provenance for each version.

@@ -4,7 +4,7 @@ use ingest_pipeline::access::StoreAccess;
 use ingest_pipeline::state::State;
 use ingest_pipeline::state::inbox::InboxStatus;
 use ingest_pipeline::store::RunStore as _;
-use ingest_pipeline::{Clock as _, Error, Held, SystemClock, millis, store};
+use ingest_pipeline::{Clock as _, Held, SystemClock, millis};
 use serde::Serialize;
 
 use super::load;
@@ -19,10 +19,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     let access = target.access();
     let config = context.config()?;
     let state = context.state(access.file())?;
-    let (exists, held) = match access.records() {
-        Ok(mut records) => (true, records.report()?.unresolved),
-        Err(Error::Store(store::Error::NotFound { .. })) => (false, Vec::new()),
-        Err(error) => return Err(error.into()),
+    let (exists, held) = match access.records()? {
+        Some(mut records) => (true, records.report()?.unresolved),
+        None => (false, Vec::new()),
     };
     let held: Vec<_> = held.into_iter().map(Held::from).collect();
     let mut names: BTreeSet<_> = config.connections.keys().cloned().collect();

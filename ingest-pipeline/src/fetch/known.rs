@@ -1,12 +1,12 @@
 use std::cell::RefCell;
 
 use fhir_normalize::Settings;
-use fhir_store::{Error as StoreError, InMemoryStore, Store};
+use fhir_store::{InMemoryStore, Store};
 
 use super::PatientKey;
+use crate::Result;
 use crate::access::StoreAccess;
 use crate::load::StoreIds;
-use crate::{Error, Result};
 
 /// What is in the store already.
 pub trait Known {
@@ -79,12 +79,9 @@ impl InStore {
     /// # Errors
     /// When the store can't be opened or read.
     pub fn read(store: &dyn StoreAccess, settings: &Settings) -> Result<Self> {
-        match store.records() {
-            Ok(store) => Self::new(Box::new(store), settings),
-            Err(Error::Store(StoreError::NotFound { .. })) => {
-                Self::new(Box::new(InMemoryStore::new()), settings)
-            }
-            Err(error) => Err(error),
+        match store.records()? {
+            Some(store) => Self::new(Box::new(store), settings),
+            None => Self::new(Box::new(InMemoryStore::new()), settings),
         }
     }
 

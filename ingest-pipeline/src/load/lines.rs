@@ -103,15 +103,13 @@ pub(crate) struct Recognizer {
 }
 
 impl Recognizer {
-    /// For a store that knows lines of the source.
+    /// For a store that knows lines of the source, by digests of `hasher`.
     pub(crate) fn of(
         store: &mut dyn Store,
         options: &LoadOptions,
+        hasher: LineHasher,
         guide: &Arc<Guide>,
     ) -> Result<Option<Self>> {
-        let Some(hasher) = LineHasher::of(store, options)? else {
-            return Ok(None);
-        };
         let lines = store.known_lines(&options.settings.source_system)?;
         Ok(lines.map(|lines| Self {
             hasher,

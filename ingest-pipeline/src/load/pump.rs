@@ -28,9 +28,9 @@ pub(super) fn pump(
     let pool = Pool::default();
     writer.accepted = Accepted::new(aliases);
     let hasher = LineHasher::of(writer.store, options)?;
-    let recognizer = match options.recognize {
-        true => Recognizer::of(writer.store, options, &writer.guide)?,
-        false => None,
+    let recognizer = match hasher.clone().filter(|_| options.recognize) {
+        Some(hasher) => Recognizer::of(writer.store, options, hasher, &writer.guide)?,
+        None => None,
     };
     let worker = || Worker::new(&options.settings, aliases, options.max_line, hasher.clone());
     thread::scope(|scope| {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use ehr_sandbox::Sandbox as Server;
-use fhir_json::{Edits, Emitter, Tape, Value as Json};
 use serde_json::Value;
 
+use crate::canonical::canonical;
 use crate::util::Sandbox;
 
 /// Resources by `Type/id`, in canonical form with their digits as they are,
@@ -50,32 +50,6 @@ impl Content {
     pub(super) fn assert_eq(&self, other: &Self, what: &str) {
         assert_same(&self.0, &other.0, what);
     }
-}
-
-/// `Type/id` and the resource.
-fn canonical(line: &str) -> (String, String) {
-    let mut tape = Tape::new();
-    let document = tape.parse(line.as_bytes()).expect("JSON");
-    let root = document.root();
-    let mut edits = Edits::new();
-    if let Some(meta) = root.get("meta") {
-        let of_server = |member: &Json<'_>| {
-            let name = member.name();
-            name.is_some_and(|name| ["versionId", "lastUpdated"].contains(&&*name))
-        };
-        match meta.members().all(|member| of_server(&member)) {
-            true => edits.remove(meta),
-            false => meta
-                .members()
-                .filter(of_server)
-                .for_each(|member| edits.remove(member)),
-        }
-    }
-    let mut text = Vec::new();
-    Emitter::new().canonical(root, &edits, &mut text);
-    let member = |name| root.get(name).and_then(Json::as_str).expect("a text");
-    let key = format!("{}/{}", member("resourceType"), member("id"));
-    (key, String::from_utf8(text).expect("UTF-8"))
 }
 
 /// Provenances by id, without when they were recorded.
