@@ -50,6 +50,21 @@ pub(super) fn predict(
     }
 }
 
+/// The version with a sequence number, current as long as it is the only one, if it is of this resource.
+pub(super) fn at(
+    connection: &Connection,
+    seq: i64,
+    type_id: i64,
+    id: &str,
+) -> Result<Option<Current>> {
+    let mut select = connection.prepare_cached(
+        "SELECT seq, version, hash, context, activity FROM version \
+         WHERE seq = ?1 AND type = ?2 AND id = ?3",
+    )?;
+    let mut rows = select.query(params![seq, type_id, id])?;
+    Ok(rows.next()?.map(Current::from_row).transpose()?)
+}
+
 pub(super) fn look_up(connection: &Connection, type_id: i64, id: &str) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(concat!(
         "SELECT seq, version, hash, context, activity FROM version ",

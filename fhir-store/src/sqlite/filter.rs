@@ -35,8 +35,8 @@ fn bits(hash: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// 2 MiB: one in a hundred new resources is looked up in vain once there are 1.5 million.
-const BITS_LOG2: u32 = 24;
+/// 8 MiB: one in a hundred new resources is looked up in vain once there are 6 million.
+const BITS_LOG2: u32 = 26;
 const WORDS: usize = 1 << (BITS_LOG2 - 6);
 const PROBES: u32 = 4;
 

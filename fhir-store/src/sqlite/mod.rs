@@ -1,8 +1,10 @@
 mod current;
 mod dead;
+mod early;
 mod entry;
 mod filter;
 mod intern;
+mod keys;
 mod lines;
 mod open;
 mod pending;
@@ -110,7 +112,12 @@ impl SqliteStore {
         if self.connection.is_autocommit() {
             self.connection.prepare_cached("BEGIN")?.execute([])?;
         }
-        let result = body(&self.connection, &mut self.writer);
+        let (connection, writer) = (&self.connection, &mut self.writer);
+        let whole = match writer.keys.is_lost() {
+            true => writer.keys.build_index(connection),
+            false => Ok(()),
+        };
+        let result = whole.and_then(|()| body(connection, writer));
         // A run that is unknown or known already was found so before anything was written.
         if matches!(&result, Err(error) if !matches!(error, Error::UnknownRun | Error::DuplicateRun))
         {
@@ -124,8 +131,11 @@ impl SqliteStore {
 
     /// A connection on which everything written so far can be read.
     fn settled(&mut self) -> Result<&Connection> {
-        if !self.writer.is_settled() {
-            self.write(|connection, writer| writer.settle(connection))?;
+        if !self.writer.is_settled() && !self.read_only {
+            self.write(|connection, writer| {
+                writer.settle(connection)?;
+                writer.keys.build_index(connection)
+            })?;
         }
         Ok(&self.connection)
     }

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, Statement, params};
 
 use crate::{LineDigest, Result};
 
@@ -76,7 +76,7 @@ impl Pending {
                 .sort_unstable_by(|a, b| (a.type_id, &a.id).cmp(&(b.type_id, &b.id)));
             let mut insert = connection.prepare_cached(INSERT_VERSION)?;
             for version in self.versions.drain(..) {
-                version.bind_and_execute(&mut insert)?;
+                version.insert(&mut insert)?;
             }
         }
         if !self.identifiers.is_empty() {
@@ -98,13 +98,26 @@ impl Pending {
     }
 }
 
+/// The statements that a batch of versions is written with, found once.
+pub(super) struct Inserts<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) version: CachedStatement<'c>,
+    pub(super) body: CachedStatement<'c>,
+}
+
+impl<'c> Inserts<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            connection,
+            version: connection.prepare_cached(INSERT_VERSION)?,
+            body: connection.prepare_cached("INSERT INTO body(seq, data) VALUES (?1, ?2)")?,
+        })
+    }
+}
+
 impl NewVersion {
     /// Writes the row to its table at once.
-    pub(super) fn insert(self, connection: &Connection) -> Result<()> {
-        self.bind_and_execute(&mut *connection.prepare_cached(INSERT_VERSION)?)
-    }
-
-    fn bind_and_execute(self, insert: &mut rusqlite::Statement<'_>) -> Result<()> {
+    pub(super) fn insert(self, insert: &mut Statement<'_>) -> Result<()> {
         insert.execute(params![
             self.seq,
             self.type_id,

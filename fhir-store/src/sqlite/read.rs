@@ -96,7 +96,9 @@ pub(super) fn find_by_identifier(
     limit: usize,
 ) -> Result<Vec<String>> {
     let mut select = connection.prepare_cached(
-        "SELECT v.id FROM identifier i \
+        "SELECT v.id FROM (\
+           SELECT * FROM identifier UNION ALL SELECT * FROM identifier_early\
+         ) i \
          JOIN version v ON v.seq = i.seq AND v.amended = i.amended AND v.superseded = 0 AND v.activity <> 2 \
          WHERE i.type = (SELECT id FROM type WHERE name = ?1) \
          AND i.system = (SELECT id FROM identifier_system WHERE uri = ?2) \

@@ -28,7 +28,8 @@ macro_rules! refused {
 
 impl RunStore for SqliteStore {
     fn start_run(&mut self, run: &NewRun<'_>) -> Result<()> {
-        self.write(|connection, _| {
+        let early = !self.is_of_server();
+        self.write(|connection, writer| {
             let inserted = connection
                 .prepare_cached(
                     "INSERT INTO run(id, connection, kind, source_system, state, started) \
@@ -44,9 +45,13 @@ impl RunStore for SqliteStore {
                 ]);
             match inserted {
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                    Err(Error::DuplicateRun)
+                    return Err(Error::DuplicateRun);
                 }
-                other => Ok(other.map(drop)?),
+                other => other?,
+            };
+            match early {
+                true => writer.begin_early(connection),
+                false => Ok(()),
             }
         })
     }
@@ -85,7 +90,8 @@ impl RunStore for SqliteStore {
         summary: Option<&str>,
     ) -> Result<()> {
         self.update_run(id, counts)?;
-        self.write(|connection, _| {
+        self.write(|connection, writer| {
+            writer.keys.build_index(connection)?;
             let changed = connection
                 .prepare_cached(
                     "UPDATE run SET state = ?2, finished = ?3, error = ?4, summary = ?5 WHERE id = ?1",

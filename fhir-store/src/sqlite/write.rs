@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::hash::{BuildHasher as _, RandomState};
 
 use fhir_provenance::{EARLIEST, LATEST};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::current::{Current, look_up, predict, seen_before, supersede};
+use super::current::{Current, predict, seen_before, supersede};
+use super::early;
 use super::entry::{Entry, remediations_json};
-use super::filter::Filter;
 use super::intern::Interned;
-use super::pending::{NewIdentifier, NewVersion, Pending};
+use super::keys::Keys;
+use super::pending::{Inserts, NewIdentifier, NewVersion, Pending};
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Identifier, Put, PutOutcome, Result, WriteContext,
 };
@@ -21,9 +21,7 @@ pub(super) struct Writer {
     last_seq: i64,
     interned: Interned,
     pending: Pending,
-    hasher: RandomState,
-    /// Present where the store was empty: a first load.
-    filter: Option<Filter>,
+    pub(super) keys: Keys,
     /// Where the next resource is expected: the one after the last that was found.
     ///
     /// An input read again comes in the order it was written.
@@ -46,8 +44,7 @@ impl Writer {
             last_seq,
             interned: Interned::default(),
             pending: Pending::default(),
-            hasher: RandomState::new(),
-            filter: (last_seq == 0).then(Filter::new),
+            keys: Keys::new(connection, last_seq == 0)?,
             expected: None,
             changed: HashSet::new(),
             blind: false,
@@ -93,9 +90,17 @@ impl Writer {
         self.last_seq
     }
 
-    /// Whether the tables hold everything that was written.
+    /// In an empty store, leaves the index to the end of the run.
+    pub(super) fn begin_early(&mut self, connection: &Connection) -> Result<()> {
+        match self.last_seq {
+            0 => self.keys.begin_early(connection),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether everything that was written can be found.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.keys.is_indexed()
     }
 
     /// Brings everything that was written into the tables.
@@ -110,13 +115,14 @@ impl Writer {
         batch: &[Put<'_>],
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
+        let inserts = &mut Inserts::new(connection)?;
         for put in batch {
             let outcome = match self.current(connection, put.resource_type, put.id)? {
                 None => {
-                    self.create(connection, context, put)?;
+                    self.create(inserts, context, put)?;
                     PutOutcome::Created
                 }
-                Some(current) => self.put_over(connection, context, put, &current)?,
+                Some(current) => self.put_over(inserts, context, put, &current)?,
             };
             outcomes.push(outcome);
         }
@@ -139,6 +145,7 @@ impl Writer {
                 }
                 Some(current) if current.deleted => DeleteOutcome::Absent,
                 Some(current) => {
+                    self.keys.build_index(connection)?;
                     let new = Entry {
                         resource_type: delete.resource_type,
                         id: delete.id,
@@ -152,7 +159,7 @@ impl Writer {
                     };
                     self.supersede(connection, &current)?;
                     self.version(connection, context, &new)?
-                        .insert(connection)?;
+                        .insert(&mut Inserts::new(connection)?.version)?;
                     DeleteOutcome::Deleted {
                         version: new.version as u64,
                     }
@@ -170,6 +177,7 @@ impl Writer {
                 .known_type(connection, amend.resource_type)?
                 .ok_or(Error::UnknownResource)?;
             self.settle(connection)?;
+            self.keys.build_index(connection)?;
             let mut update = connection.prepare_cached(
                 "UPDATE version SET hash = ?4, line = iif(?5, line, NULL), amended = amended + 1 \
                  WHERE type = ?1 AND id = ?2 AND version = ?3 AND activity <> 2 \
@@ -195,7 +203,7 @@ impl Writer {
         Ok(())
     }
 
-    /// `false` where it is certain, without reading, that there is no such resource.
+    /// `false` where it is certain that there is no such resource, without more than a glance.
     pub(super) fn may_hold(
         &mut self,
         connection: &Connection,
@@ -205,11 +213,7 @@ impl Writer {
         let Some(type_id) = self.interned.known_type(connection, resource_type)? else {
             return Ok(false);
         };
-        let hash = self.hasher.hash_one((type_id, id));
-        Ok(self
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.may_contain(hash)))
+        self.keys.may_hold(connection, type_id, id)
     }
 
     /// The current version of a resource.
@@ -228,16 +232,7 @@ impl Writer {
             self.expected = Some(current.seq + 1);
             return Ok(Some(current));
         }
-        let hash = self.hasher.hash_one((type_id, id));
-        if let Some(filter) = &self.filter
-            && !filter.may_contain(hash)
-        {
-            return Ok(None);
-        }
-        if self.pending.may_contain(hash) {
-            self.settle(connection)?;
-        }
-        let current = look_up(connection, type_id, id)?;
+        let current = self.keys.find(connection, &mut self.pending, type_id, id)?;
         if let Some(current) = &current {
             self.expected = Some(current.seq + 1);
         }
@@ -246,15 +241,17 @@ impl Writer {
 
     fn create(
         &mut self,
-        connection: &Connection,
+        inserts: &mut Inserts<'_>,
         context: &WriteContext<'_>,
         put: &Put<'_>,
     ) -> Result<()> {
+        let connection = inserts.connection;
         let version = self.version(connection, context, &Entry::of(put, 1, CREATE))?;
-        let hash = self.hasher.hash_one((version.type_id, put.id));
-        self.fill(connection, &version, put)?;
-        if let Some(filter) = &mut self.filter {
-            filter.insert(hash);
+        let hash = self.keys.hash(version.type_id, put.id);
+        self.fill(inserts, &version, put)?;
+        self.keys.insert(connection, hash, version.seq)?;
+        if self.keys.is_early() {
+            return version.insert(&mut inserts.version);
         }
         self.pending.add_version(hash, version);
         if self.pending.is_full() {
@@ -265,17 +262,19 @@ impl Writer {
 
     fn put_over(
         &mut self,
-        connection: &Connection,
+        inserts: &mut Inserts<'_>,
         context: &WriteContext<'_>,
         put: &Put<'_>,
         current: &Current,
     ) -> Result<PutOutcome> {
+        let connection = inserts.connection;
         if !self.owns(connection, context, current)? {
             return Ok(PutOutcome::Conflict);
         }
         if current.hash == put.content_hash && !current.deleted {
             return Ok(PutOutcome::Unchanged);
         }
+        self.keys.build_index(connection)?;
         if !put.revert
             && let Some(version) = seen_before(connection, put, current)?
         {
@@ -289,9 +288,9 @@ impl Writer {
             context,
             &Entry::of(put, current.version + 1, UPDATE),
         )?;
-        self.fill(connection, &version, put)?;
+        self.fill(inserts, &version, put)?;
         let number = version.version as u64;
-        version.insert(connection)?;
+        version.insert(&mut inserts.version)?;
         Ok(PutOutcome::Updated { version: number })
     }
 
@@ -340,11 +339,20 @@ impl Writer {
     }
 
     /// Writes body and identifiers of a version.
-    fn fill(&mut self, connection: &Connection, version: &NewVersion, put: &Put<'_>) -> Result<()> {
-        connection
-            .prepare_cached("INSERT INTO body(seq, data) VALUES (?1, ?2)")?
-            .execute(params![version.seq, put.body])?;
-        self.identify(connection, version.type_id, version.seq, 0, put.identifiers)
+    fn fill(
+        &mut self,
+        inserts: &mut Inserts<'_>,
+        version: &NewVersion,
+        put: &Put<'_>,
+    ) -> Result<()> {
+        inserts.body.execute(params![version.seq, put.body])?;
+        self.identify(
+            inserts.connection,
+            version.type_id,
+            version.seq,
+            0,
+            put.identifiers,
+        )
     }
 
     fn identify(
@@ -356,9 +364,14 @@ impl Writer {
         identifiers: &[Identifier<'_>],
     ) -> Result<()> {
         for identifier in identifiers {
+            let system = self.interned.system(connection, identifier.system)?;
+            if self.keys.is_early() {
+                early::add_identifier(connection, type_id, system, identifier.value, seq)?;
+                continue;
+            }
             self.pending.add_identifier(NewIdentifier {
                 type_id,
-                system: self.interned.system(connection, identifier.system)?,
+                system,
                 value: identifier.value.into(),
                 seq,
                 amended,

@@ -122,7 +122,7 @@ fn schemas_of_other_versions_are_told_apart() {
             opened,
             Err(Error::NewerSchema {
                 found: 99,
-                supported: 2
+                supported: 3
             })
         ));
     }
@@ -131,7 +131,7 @@ fn schemas_of_other_versions_are_told_apart() {
         SqliteStore::open_read_only(&path),
         Err(Error::OlderSchema {
             found: 0,
-            supported: 2
+            supported: 3
         })
     ));
 }
@@ -195,8 +195,8 @@ fn the_file_is_set_up_as_intended() {
         raw.pragma_query_value(None, name, |row| row.get(0))
             .expect("pragma")
     };
-    assert_eq!(pragma("page_size"), 16_384);
-    assert_eq!(pragma("user_version"), 2);
+    assert_eq!(pragma("page_size"), 32_768);
+    assert_eq!(pragma("user_version"), 3);
     assert_ne!(pragma("application_id"), 0);
     let mode: String = raw
         .pragma_query_value(None, "journal_mode", |row| row.get(0))

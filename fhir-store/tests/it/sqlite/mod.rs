@@ -1,3 +1,4 @@
+mod early;
 mod files;
 mod lines;
 mod load;
@@ -7,7 +8,8 @@ mod views;
 use std::path::{Path, PathBuf};
 
 use fhir_store::{
-    Put, PutOutcome, ResourceStore as _, Sha256Ids, SqliteStore, WriteContext, conformance,
+    Identifier, Put, PutOutcome, ResourceStore as _, Sha256Ids, SqliteStore, WriteContext,
+    conformance,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -75,6 +77,18 @@ fn patient<'a>(id: &'a str, body: &'a str) -> Put<'a> {
         revert: false,
         line: None,
     }
+}
+
+/// Calls `body` with a patient whose id is an identifier too.
+fn with_identifier<T>(id: &str, body: impl FnOnce(Put<'_>) -> T) -> T {
+    let identifiers = [Identifier {
+        system: "urn:id",
+        value: id,
+    }];
+    body(Put {
+        identifiers: &identifiers,
+        ..patient(id, "1")
+    })
 }
 
 fn put(store: &mut SqliteStore, batch: &[Put<'_>]) -> Vec<PutOutcome> {

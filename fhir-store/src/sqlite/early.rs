@@ -1,0 +1,184 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::current::{Current, at};
+use super::filter::Filter;
+use crate::Result;
+
+/// Finds what was written by a run that began in an empty store, in which the index of keys is built when the run ends.
+///
+/// Ids are random. Each batch of new ones changes a page of the index for nearly every row, and so writes more of the index than of the resources once there are millions of these.
+/// Sorted once at the end, each page is written once.
+/// Until then a temporary table has a hash of each type and id: a fifth of the index, and of no use to anybody after a crash.
+///
+/// Every resource in it has one version, which is not deleted: whatever else comes, the index is built first.
+pub(super) struct Early {
+    filter: Filter,
+    /// What is not yet in the table; sorted on the way there.
+    recent: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
+}
+
+/// What is known under a hash.
+pub(super) enum Found {
+    Nothing,
+    Current(Current),
+    /// Another resource has the same hash.
+    Clash,
+}
+
+impl Early {
+    /// Takes the index off an empty store.
+    pub(super) fn begin(connection: &Connection) -> Result<Self> {
+        connection.execute_batch(
+            "DROP TABLE IF EXISTS temp.early_key; \
+             CREATE TEMP TABLE early_key(hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL); \
+             DROP INDEX version_key",
+        )?;
+        Ok(Self {
+            filter: Filter::new(),
+            recent: HashMap::default(),
+        })
+    }
+
+    /// Knows everything that was written since.
+    pub(super) fn into_filter(self) -> Filter {
+        self.filter
+    }
+
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        hash: u64,
+        type_id: i64,
+        id: &str,
+    ) -> Result<Found> {
+        if !self.filter.may_contain(hash) {
+            return Ok(Found::Nothing);
+        }
+        let recent = self.recent.get(&hash).copied();
+        let seq = match recent {
+            Some(seq) => Some(seq),
+            None => connection
+                .prepare_cached("SELECT seq FROM temp.early_key WHERE hash = ?1")?
+                .query_row([hash.cast_signed()], |row| row.get(0))
+                .optional()?,
+        };
+        let Some(seq) = seq else {
+            return Ok(Found::Nothing);
+        };
+        let current = at(connection, seq, type_id, id)?;
+        Ok(current.map_or(Found::Clash, Found::Current))
+    }
+
+    /// Notes the first version of a resource that was not found.
+    pub(super) fn insert(&mut self, connection: &Connection, hash: u64, seq: i64) -> Result<()> {
+        self.filter.insert(hash);
+        self.recent.insert(hash, seq);
+        if self.recent.len() < MOST_RECENT {
+            return Ok(());
+        }
+        let mut rows: Vec<_> = self.recent.drain().collect();
+        rows.sort_unstable_by_key(|&(hash, _)| hash.cast_signed());
+        let mut insert =
+            connection.prepare_cached("INSERT INTO temp.early_key(hash, seq) VALUES (?1, ?2)")?;
+        for (hash, seq) in rows {
+            insert.execute(params![hash.cast_signed(), seq])?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the store has its index of keys: not while the run that began in it goes on, nor after that was killed.
+pub(super) fn is_indexed(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'version_key')";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+pub(super) fn add_identifier(
+    connection: &Connection,
+    type_id: i64,
+    system: i64,
+    value: &str,
+    seq: i64,
+) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO identifier_early VALUES (?1, ?2, ?3, ?4, 0)")?
+        .execute(params![type_id, system, value, seq])?;
+    Ok(())
+}
+
+/// Builds what was left for the end of the run.
+pub(super) fn build_index(connection: &Connection) -> Result<()> {
+    // A resource may hold the same identifier twice. The pages that become free are those the index takes.
+    connection.execute_batch(
+        "DROP TABLE IF EXISTS temp.early_key; \
+         INSERT OR IGNORE INTO identifier \
+         SELECT type, system, value, seq, amended FROM identifier_early ORDER BY 1, 2, 3, 4, 5; \
+         DELETE FROM identifier_early; \
+         CREATE UNIQUE INDEX version_key ON version(type, id, version)",
+    )?;
+    Ok(())
+}
+
+/// Hashes a hash.
+#[derive(Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// Some 5 MiB.
+const MOST_RECENT: usize = 200_000;
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn finds_what_is_in_the_table_and_what_is_not_yet() {
+        let connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&connection, schema::STEPS).unwrap();
+        let mut early = Early::begin(&connection).unwrap();
+        // Hashes are spread over all 64 bits.
+        let hash = |seq: i64| seq.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let all = MOST_RECENT as i64 + 1_000;
+        let looked_for = [1, 17, MOST_RECENT as i64, all];
+        for seq in looked_for {
+            let sql = "INSERT INTO version VALUES (?1, 5, ?2, 1, 0, zeroblob(32), 1, NULL, 0, x'', NULL, NULL, 0, 0, NULL)";
+            connection
+                .execute(sql, params![seq, seq.to_string()])
+                .unwrap();
+        }
+        for seq in 1..=all {
+            early.insert(&connection, hash(seq), seq).unwrap();
+        }
+        assert_eq!(early.recent.len(), 1_000);
+        for seq in looked_for {
+            let found = |id: &str| early.find(&connection, hash(seq), 5, id).unwrap();
+            assert!(
+                matches!(found(&seq.to_string()), Found::Current(current) if current.seq == seq)
+            );
+            assert!(matches!(found("another"), Found::Clash));
+        }
+        assert!(matches!(
+            early.find(&connection, hash(all + 1), 5, "x").unwrap(),
+            Found::Nothing
+        ));
+    }
+}

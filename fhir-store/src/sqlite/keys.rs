@@ -1,0 +1,126 @@
+use std::hash::{BuildHasher as _, RandomState};
+
+use rusqlite::Connection;
+
+use super::current::{Current, look_up};
+use super::early::{self, Early, Found};
+use super::filter::Filter;
+use super::pending::Pending;
+use crate::Result;
+
+/// Where versions are found by type and id.
+pub(super) struct Keys {
+    hasher: RandomState,
+    place: Place,
+    /// Present where the store was empty.
+    filter: Option<Filter>,
+}
+
+enum Place {
+    /// The index, or what waits to be written to it.
+    Index,
+    /// There is no index before the run ends.
+    Early(Early),
+    /// There is no index, since a run did not come to its end.
+    Nowhere,
+}
+
+impl Keys {
+    pub(super) fn new(connection: &Connection, is_empty: bool) -> Result<Self> {
+        Ok(Self {
+            hasher: RandomState::new(),
+            place: match early::is_indexed(connection)? {
+                true => Place::Index,
+                false => Place::Nowhere,
+            },
+            filter: is_empty.then(Filter::new),
+        })
+    }
+
+    /// In an empty store, leaves the index to the end of the run.
+    pub(super) fn begin_early(&mut self, connection: &Connection) -> Result<()> {
+        if self.is_indexed() {
+            self.place = Place::Early(Early::begin(connection)?);
+            self.filter = None;
+        }
+        Ok(())
+    }
+
+    pub(super) const fn is_indexed(&self) -> bool {
+        matches!(self.place, Place::Index)
+    }
+
+    pub(super) const fn is_early(&self) -> bool {
+        matches!(self.place, Place::Early(_))
+    }
+
+    /// Whether there is no index, and nothing that stands in for it.
+    pub(super) const fn is_lost(&self) -> bool {
+        matches!(self.place, Place::Nowhere)
+    }
+
+    /// Builds the index where that was left for later.
+    pub(super) fn build_index(&mut self, connection: &Connection) -> Result<()> {
+        if self.is_indexed() {
+            return Ok(());
+        }
+        early::build_index(connection)?;
+        if let Place::Early(early) = std::mem::replace(&mut self.place, Place::Index) {
+            self.filter = Some(early.into_filter());
+        }
+        Ok(())
+    }
+
+    pub(super) fn hash(&self, type_id: i64, id: &str) -> u64 {
+        self.hasher.hash_one((type_id, id))
+    }
+
+    /// `false` where it is certain that there is no such resource, without more than a glance.
+    pub(super) fn may_hold(&self, connection: &Connection, type_id: i64, id: &str) -> Result<bool> {
+        let hash = self.hash(type_id, id);
+        if let Place::Early(early) = &self.place {
+            let found = early.find(connection, hash, type_id, id)?;
+            return Ok(!matches!(found, Found::Nothing));
+        }
+        let filter = self.filter.as_ref();
+        Ok(filter.is_none_or(|filter| filter.may_contain(hash)))
+    }
+
+    /// The current version of a resource.
+    pub(super) fn find(
+        &mut self,
+        connection: &Connection,
+        pending: &mut Pending,
+        type_id: i64,
+        id: &str,
+    ) -> Result<Option<Current>> {
+        let hash = self.hash(type_id, id);
+        if let Place::Early(early) = &self.place {
+            match early.find(connection, hash, type_id, id)? {
+                Found::Nothing => return Ok(None),
+                Found::Current(current) => return Ok(Some(current)),
+                Found::Clash => {}
+            }
+        }
+        self.build_index(connection)?;
+        let filter = self.filter.as_ref();
+        if filter.is_some_and(|filter| !filter.may_contain(hash)) {
+            return Ok(None);
+        }
+        if pending.may_contain(hash) {
+            pending.settle(connection)?;
+        }
+        look_up(connection, type_id, id)
+    }
+
+    /// Notes the first version of a resource that was not found.
+    pub(super) fn insert(&mut self, connection: &Connection, hash: u64, seq: i64) -> Result<()> {
+        if let Place::Early(early) = &mut self.place {
+            early.insert(connection, hash, seq)?;
+        }
+        if let Some(filter) = &mut self.filter {
+            filter.insert(hash);
+        }
+        Ok(())
+    }
+}
