@@ -5,6 +5,7 @@ mod compact;
 mod edits;
 mod emit;
 mod error;
+mod names;
 mod parse;
 mod scan;
 mod sink;
@@ -16,6 +17,7 @@ mod walk;
 pub use edits::Edits;
 pub use emit::Emitter;
 pub use error::{Error, ErrorKind};
+pub use names::{extension_name_hash, name_hash};
 #[cfg(feature = "digest")]
 pub use sink::DigestSink;
 pub use sink::Sink;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::names;
 use crate::scan;
 use crate::tape::{Node, Tape};
 use crate::text;
@@ -215,6 +216,24 @@ impl<'a> Value<'a> {
             && start != 0
             && self.document.bytes(start, start + 1) == b"_"
             && self.document.bytes(start + 1, end) == name.as_bytes()
+    }
+
+    /// The [`name_hash`](crate::name_hash) of the member name; `None` where
+    /// the name has an escape.
+    #[must_use]
+    #[inline]
+    pub fn name_hash(self) -> Option<u8> {
+        let node = self.node();
+        (!node.has(Node::NAME_ESCAPED)).then(|| names::hash(node.name_prefix))
+    }
+
+    /// The member name as written, without its quotes; empty for elements and
+    /// the root.
+    #[must_use]
+    #[inline]
+    pub fn name_source(self) -> &'a [u8] {
+        let node = self.node();
+        self.document.bytes(node.name_start, node.name_end)
     }
 
     #[cold]

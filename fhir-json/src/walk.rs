@@ -100,16 +100,19 @@ impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
 impl<'a, const N: usize> Iterator for DescendantsNamed<'a, '_, N> {
     type Item = Value<'a>;
 
-    #[inline]
+    // A call a value found, so that the search itself stays in registers.
+    #[inline(never)]
     fn next(&mut self) -> Option<Value<'a>> {
         loop {
-            let node = self.rest.next()?;
-            let value = Value::new(self.document, self.index);
-            self.index += 1;
+            let rest = self.rest.as_slice();
             // Beginnings tell nearly all names apart.
-            if (self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED))
-                && self.names.iter().any(|name| value.is_named(name))
-            {
+            let skipped = rest.iter().position(|node| {
+                self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED)
+            })?;
+            let value = Value::new(self.document, self.index + skipped as u32);
+            self.index += skipped as u32 + 1;
+            self.rest = rest[skipped + 1..].iter();
+            if self.names.iter().any(|name| value.is_named(name)) {
                 return Some(value);
             }
         }

@@ -1,12 +1,11 @@
 //! Missing required elements: marked as absent, never guessed.
 
 use std::fmt::Write as _;
-use std::slice;
 
 use fhir_json::{Edits, Kind, Value};
 
 use crate::rejected::{Reason, Rejected};
-use crate::required::{Fill, Rule};
+use crate::required::{Fill, Rule, Rules};
 
 /// A required element that was missing and what marks it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ const ABSENT: &str = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefin
 /// `done` what was added.
 pub(crate) fn remediate(
     object: Value<'_>,
-    rules: &'static [Rule],
+    rules: &'static Rules,
     edits: &mut Edits,
     done: &mut Vec<Remediation>,
 ) -> Result<(), Rejected> {
@@ -34,45 +33,64 @@ pub(crate) fn remediate(
         edits,
         done,
         trail: Vec::new(),
+        parents: Vec::new(),
     }
     .object(object, rules)
 }
 
-struct Pass<'e> {
+struct Pass<'e, 'a> {
     edits: &'e mut Edits,
     done: &'e mut Vec<Remediation>,
     /// Elements entered, with the index of those in arrays.
     trail: Vec<(&'static str, Option<usize>)>,
+    /// Elements with rules below them, and the position of their own rule: of
+    /// the object entered last, after those of the objects around it.
+    parents: Vec<(usize, Value<'a>)>,
 }
 
-impl Pass<'_> {
-    fn object(&mut self, object: Value<'_>, rules: &'static [Rule]) -> Result<(), Rejected> {
+impl<'a> Pass<'_, 'a> {
+    fn object(&mut self, object: Value<'a>, rules: &'static Rules) -> Result<(), Rejected> {
+        let base = self.parents.len();
         let mut present = 0_u64;
         for member in object.members() {
-            if let Some(rule) = element(member, rules)
+            if let Some(rule) = rules.position(member)
                 && is_present(&member)
             {
                 present |= 1 << rule;
+                if rules.parents & 1 << rule != 0 {
+                    self.parents.push((rule, member));
+                }
             }
         }
-        for (at, rule) in rules.iter().enumerate() {
+        let mut rest = rules.required & !present | rules.parents & present;
+        while rest != 0 {
+            let at = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let rule = &rules.all[at];
+            let mut parents = self.parents[base..].iter();
             if present & 1 << at == 0 {
                 self.fill(object, rule)?;
-            } else if !rule.children.is_empty()
-                && let Some(element) = find(object, rule)
+            } else if let Some(children) = rule.children
+                && let Some(&(_, element)) = parents.find(|(parent, _)| *parent == at)
             {
-                self.children(element, rule)?;
+                self.children(element, rule.name, children)?;
             }
         }
+        self.parents.truncate(base);
         Ok(())
     }
 
-    fn children(&mut self, element: Value<'_>, rule: &'static Rule) -> Result<(), Rejected> {
+    fn children(
+        &mut self,
+        element: Value<'a>,
+        name: &'static str,
+        rules: &'static Rules,
+    ) -> Result<(), Rejected> {
         let array = element.kind() == Kind::Array;
         for (index, object) in element.elements_or_self().enumerate() {
             if object.kind() == Kind::Object && !object.is_empty() && !is_marked_absent(object) {
-                self.trail.push((rule.name, array.then_some(index)));
-                self.object(object, rule.children)?;
+                self.trail.push((name, array.then_some(index)));
+                self.object(object, rules)?;
                 self.trail.pop();
             }
         }
@@ -90,7 +108,7 @@ impl Pass<'_> {
             Fill::UnknownCode => (UNKNOWN_CODE, "unknown-code"),
             Fill::Primitive | Fill::Complex => (ABSENT, "data-absent-reason"),
         };
-        for member in object.members().filter(|member| is_element(*member, rule)) {
+        for member in object.members().filter(|member| rule.is_element(*member)) {
             self.edits.remove(member);
         }
         let array = format!("[{json}]");
@@ -143,41 +161,8 @@ fn is_marked_absent(object: Value<'_>) -> bool {
             .any(|url| url.is_str(DATA_ABSENT_REASON))
 }
 
-/// The member by which an element is present.
-fn find<'a>(object: Value<'a>, rule: &Rule) -> Option<Value<'a>> {
-    object
-        .members()
-        .find(|member| is_element(*member, rule) && is_present(member))
-}
-
 /// Whether a member is more than a placeholder.
 #[inline]
 fn is_present(member: &Value<'_>) -> bool {
     !member.is_null() && !member.is_empty()
-}
-
-/// Whether a member is the element of a rule, in any of its names.
-fn is_element(member: Value<'_>, rule: &Rule) -> bool {
-    element(member, slice::from_ref(rule)).is_some()
-}
-
-/// The position of the rule whose element a member is.
-#[inline]
-fn element(member: Value<'_>, rules: &[Rule]) -> Option<usize> {
-    let name = member.name()?;
-    // The `_` half of a primitive holds its id and extensions.
-    let (name, is_half) = match name.strip_prefix('_') {
-        Some(name) => (name, true),
-        None => (&*name, false),
-    };
-    rules.iter().position(|rule| match rule.choice {
-        [] => {
-            name.len() == rule.name.len()
-                && name == rule.name
-                && (!is_half || matches!(rule.fill, Fill::Primitive | Fill::UnknownCode))
-        }
-        names => names
-            .iter()
-            .any(|choice| name == choice.name && (choice.primitive || !is_half)),
-    })
 }
