@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fhir_json::{Edits, Kind, Value};
+use fhir_json::{Edits, Kind, Value, name_hash};
 
 use crate::rejected::{Reason, Rejected};
 use crate::required::resource_type;
@@ -33,6 +33,10 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
         identifier: None,
     };
     for member in root.members() {
+        // Most members are none of these, and told by a hash.
+        if member.name_hash().is_some_and(|hash| HEAD >> hash & 1 == 0) {
+            continue;
+        }
         let name = member.name().unwrap_or_default();
         let slot = match &*name {
             "resourceType" => &mut type_member,
@@ -62,6 +66,14 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
     })?;
     Ok(head)
 }
+
+/// A bit for the hash of each name that [`head`] looks for.
+const HEAD: u64 = 1 << name_hash("resourceType")
+    | 1 << name_hash("id")
+    | 1 << name_hash("identifier")
+    | 1 << name_hash("meta")
+    | 1 << name_hash("text")
+    | 1 << name_hash("contained");
 
 impl<'a> Head<'a> {
     /// Plans what is left out of the hash: what a server changes by itself,
