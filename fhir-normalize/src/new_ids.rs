@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::ids::{Hex, IdHasher, hex, is_legal_id};
+use crate::ids::{IdHasher, hex, is_legal_id};
+use crate::output::text;
 use crate::settings::{IdMode, Settings};
 
 /// Gives source ids their new ids, and remembers those asked for last: the
@@ -23,7 +24,8 @@ struct Line {
     resource_type: &'static str,
     source_id: String,
     is_mrn: bool,
-    hex: Option<Hex>,
+    /// `"TYPE/HASH"` as JSON has it; empty until it is asked for.
+    reference: String,
 }
 
 impl NewIds {
@@ -34,7 +36,7 @@ impl NewIds {
             resource_type: "",
             source_id: String::new(),
             is_mrn: false,
-            hex: None,
+            reference: String::new(),
         };
         Self {
             mode: settings.id_mode,
@@ -62,26 +64,32 @@ impl NewIds {
         resource_type: &'static str,
         source_id: &str,
     ) -> Option<&str> {
-        if self.keeps(source_id) {
-            return self.replacing_mrn(resource_type, source_id);
-        }
-        Some(self.hashed(resource_type, source_id))
+        let reference = self.reference(resource_type, source_id, is_legal_id(source_id))?;
+        Some(id_in(reference, resource_type))
     }
 
-    /// The hashed id in the place of one that would stay, were it no medical
-    /// record number.
-    pub(crate) fn replacing_mrn(
+    /// What takes the place of a reference: type and hashed id as a JSON
+    /// string, or `None` where the source id stays. The caller knows whether
+    /// that is `legal`.
+    pub(crate) fn reference(
         &mut self,
         resource_type: &'static str,
         source_id: &str,
+        legal: bool,
     ) -> Option<&str> {
-        if resource_type != "Patient" || self.mrn_patients.is_empty() {
+        if self.mode == IdMode::Preserve && legal && !self.is_mrn(resource_type, source_id) {
             return None;
         }
-        if !self.line(resource_type, source_id).0.is_mrn {
+        Some(self.hashed_reference(resource_type, source_id))
+    }
+
+    /// The reference in the place of one that would stay, were its id no
+    /// medical record number.
+    pub(crate) fn mrn_reference(&mut self, source_id: &str) -> Option<&str> {
+        if !self.is_mrn("Patient", source_id) {
             return None;
         }
-        Some(self.hashed(resource_type, source_id))
+        Some(self.hashed_reference("Patient", source_id))
     }
 
     /// Whether a source id stays, as far as its form tells.
@@ -90,11 +98,27 @@ impl NewIds {
     }
 
     pub(crate) fn hashed(&mut self, resource_type: &'static str, source_id: &str) -> &str {
+        id_in(
+            self.hashed_reference(resource_type, source_id),
+            resource_type,
+        )
+    }
+
+    fn is_mrn(&mut self, resource_type: &'static str, source_id: &str) -> bool {
+        resource_type == "Patient"
+            && !self.mrn_patients.is_empty()
+            && self.line(resource_type, source_id).0.is_mrn
+    }
+
+    fn hashed_reference(&mut self, resource_type: &'static str, source_id: &str) -> &str {
         let (line, hasher) = self.line(resource_type, source_id);
-        let hex = line
-            .hex
-            .get_or_insert_with(|| hex(&hasher.digest(resource_type, source_id)));
-        std::str::from_utf8(hex).unwrap_or_default()
+        if line.reference.is_empty() {
+            let hex = hex(&hasher.digest(resource_type, source_id));
+            let parts = ["\"", resource_type, "/", text(&hex), "\""];
+            line.reference.reserve(parts.map(str::len).iter().sum());
+            line.reference.extend(parts);
+        }
+        &line.reference
     }
 
     /// The line of a source id, and what may have to fill it.
@@ -105,10 +129,17 @@ impl NewIds {
             line.source_id.clear();
             line.source_id.push_str(source_id);
             line.is_mrn = resource_type == "Patient" && self.mrn_patients.contains(source_id);
-            line.hex = None;
+            line.reference.clear();
         }
         (line, &self.hasher)
     }
+}
+
+/// The id in a reference of this type, which is a JSON string.
+fn id_in<'a>(reference: &'a str, resource_type: &str) -> &'a str {
+    reference
+        .get(resource_type.len() + 2..reference.len() - 1)
+        .unwrap_or_default()
 }
 
 /// A line for an id, by the end of it, which is where source ids differ.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ids::is_legal_id;
-use crate::required::{resource_type, type_name};
+use crate::required::{leading_resource_type, type_name};
 
 /// The forms that are rewritten (R4, references; contract of this family).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Form<'a> {
     Local {
         resource_type: &'static str,
         id: &'a str,
+        /// FHIR allows the id.
+        legal: bool,
         /// The text is just `Type/id`.
         plain: bool,
     },
@@ -35,36 +37,34 @@ pub struct Conditional<'a> {
 }
 
 /// Tells the form of a reference's text.
+#[inline]
 pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
     let relative = relative(text, bases);
-    if !relative
-        .as_bytes()
-        .first()
-        .is_some_and(u8::is_ascii_uppercase)
-    {
+    let first = relative.as_bytes().first();
+    if !first.is_some_and(u8::is_ascii_uppercase) {
         return if text.starts_with("urn:uuid:") {
             Form::Uuid
         } else {
             Form::Other
         };
     }
-    let name = relative.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let Some(index) = resource_type(&relative[..name]) else {
+    let Some((index, name)) = leading_resource_type(relative) else {
         return Form::Other;
     };
     let resource_type = type_name(index);
     let rest = &relative[name..];
-    if let Some(query) = rest.strip_prefix("?identifier=") {
-        return conditional(resource_type, query);
-    }
     let Some(path) = rest.strip_prefix('/') else {
-        return Form::Other;
+        return match rest.strip_prefix("?identifier=") {
+            Some(query) => conditional(resource_type, query),
+            None => Form::Other,
+        };
     };
     // A legal id holds no slash, and that it is legal is quickly told.
-    let id = if is_legal_id(path) {
-        path
+    let (id, legal) = if is_legal_id(path) {
+        (path, true)
     } else {
-        path.find("/_history/").map_or(path, |end| &path[..end])
+        let id = path.find("/_history/").map_or(path, |end| &path[..end]);
+        (id, is_legal_id(id))
     };
     if id.is_empty() {
         return Form::Other;
@@ -73,6 +73,7 @@ pub(crate) fn form<'a>(text: &'a str, bases: &[String]) -> Form<'a> {
     Form::Local {
         resource_type,
         id,
+        legal,
         plain,
     }
 }
@@ -145,6 +146,7 @@ mod tests {
         Form::Local {
             resource_type,
             id,
+            legal: !id.contains(['_', ' ', '/']),
             plain,
         }
     }

@@ -61,8 +61,8 @@ impl Normalizer {
                     id,
                     ..
                 } if self.ids.keeps(id) => {
-                    if let Some(id) = self.ids.replacing_mrn("Patient", id) {
-                        self.edits.replace_with_str(value, &format!("Patient/{id}"));
+                    if let Some(new) = self.ids.mrn_reference(id) {
+                        self.edits.replace(value, new.as_bytes());
                     }
                 }
                 _ => {}
@@ -85,50 +85,56 @@ impl Normalizer {
     pub(crate) fn rewrite_references(&mut self, root: Value<'_>, links: &Links) -> bool {
         self.output.patients.clear();
         let mut conditional = false;
-        for value in root.descendants_named(["reference", "url"]) {
-            let Some(reference) = value.as_str() else {
-                continue;
-            };
-            let is_url = value.is_named("url");
-            match form(&reference, &self.settings.bases) {
-                Form::Local {
-                    resource_type,
-                    id,
-                    plain,
-                } if !is_url || resource_type == "Binary" && is_in_attachment(root, value) => {
-                    self.rewrite_local(value, resource_type, id, plain);
-                }
-                Form::Uuid if !is_url => {
-                    if let Some(target) = links.get(&reference) {
-                        self.edits.replace_with_str(value, target);
-                    }
-                }
-                Form::Conditional(_) if !is_url => conditional = true,
-                _ => {}
-            }
-        }
+        root.descendants_named(["reference", "url"])
+            .for_each(|value| conditional |= self.rewrite_reference(root, value, links));
         conditional
     }
 
-    fn rewrite_local(
-        &mut self,
-        value: Value<'_>,
-        resource_type: &'static str,
-        source_id: &str,
-        plain: bool,
-    ) {
-        let new = self.ids.replacing(resource_type, source_id);
-        if new.is_none() && resource_type == "Patient" {
-            self.output.add_patient(source_id);
+    /// Plans the change of what may be a reference; tells whether it is a
+    /// conditional one.
+    // A call, so that the walk to it stays in registers.
+    #[inline(never)]
+    fn rewrite_reference(&mut self, root: Value<'_>, value: Value<'_>, links: &Links) -> bool {
+        let Some(reference) = value.as_str() else {
+            return false;
+        };
+        let is_url = value.is_named("url");
+        match form(&reference, &self.settings.bases) {
+            Form::Local {
+                resource_type,
+                id,
+                legal,
+                plain,
+            } if !is_url || resource_type == "Binary" && is_in_attachment(root, value) => {
+                if let Some(new) = self.ids.reference(resource_type, id, legal) {
+                    self.edits.replace(value, new.as_bytes());
+                } else {
+                    self.keep_id(value, resource_type, id, plain);
+                }
+            }
+            Form::Uuid if !is_url => {
+                if let Some(target) = links.get(&reference) {
+                    self.edits.replace_with_str(value, target);
+                }
+            }
+            Form::Conditional(_) if !is_url => return true,
+            _ => {}
         }
-        if new.is_none() && plain {
-            return;
+        false
+    }
+
+    /// Plans what there is to change in a reference whose id stays.
+    fn keep_id(&mut self, value: Value<'_>, resource_type: &str, id: &str, plain: bool) {
+        if resource_type == "Patient" {
+            self.output.add_patient(id);
         }
-        self.reference.clear();
-        self.reference.push_str(resource_type);
-        self.reference.push('/');
-        self.reference.push_str(new.unwrap_or(source_id));
-        self.edits.replace_with_str(value, &self.reference);
+        if !plain {
+            self.reference.clear();
+            self.reference.push_str(resource_type);
+            self.reference.push('/');
+            self.reference.push_str(id);
+            self.edits.replace_with_str(value, &self.reference);
+        }
     }
 }
 
