@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use crate::scan;
+use crate::names;
 use crate::tape::Node;
 use crate::value::{Document, Value};
 
@@ -84,6 +84,7 @@ pub struct DescendantsNamed<'a, 'n, const N: usize> {
 }
 
 impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
+    #[inline]
     pub(crate) fn new(value: Value<'a>, names: [&'n str; N]) -> Self {
         let document = value.document();
         let inside = value.index() as usize..value.node().next as usize;
@@ -92,7 +93,7 @@ impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
             rest: document.nodes()[inside].iter(),
             index: value.index(),
             names,
-            prefixes: names.map(|name| scan::prefix(name.as_bytes(), 0, name.len() as u32)),
+            prefixes: names.map(|name| names::prefix(0, name.as_bytes())),
         }
     }
 }
@@ -100,21 +101,35 @@ impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
 impl<'a, const N: usize> Iterator for DescendantsNamed<'a, '_, N> {
     type Item = Value<'a>;
 
-    // A call a value found, so that the search itself stays in registers.
-    #[inline(never)]
+    #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
         loop {
-            let rest = self.rest.as_slice();
+            let node = self.rest.next()?;
+            let value = Value::new(self.document, self.index);
+            self.index += 1;
             // Beginnings tell nearly all names apart.
-            let skipped = rest.iter().position(|node| {
-                self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED)
-            })?;
-            let value = Value::new(self.document, self.index + skipped as u32);
-            self.index += skipped as u32 + 1;
-            self.rest = rest[skipped + 1..].iter();
-            if self.names.iter().any(|name| value.is_named(name)) {
+            if (self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED))
+                && self.names.iter().any(|name| value.is_named(name))
+            {
                 return Some(value);
             }
         }
+    }
+
+    // One loop, without a state that is kept between values.
+    #[inline]
+    fn fold<B, F: FnMut(B, Value<'a>) -> B>(self, init: B, mut visit: F) -> B {
+        let mut all = init;
+        let mut index = self.index;
+        for node in self.rest {
+            if self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED) {
+                let value = Value::new(self.document, index);
+                if self.names.iter().any(|name| value.is_named(name)) {
+                    all = visit(all, value);
+                }
+            }
+            index += 1;
+        }
+        all
     }
 }
