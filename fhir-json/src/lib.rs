@@ -5,6 +5,7 @@ mod compact;
 mod edits;
 mod emit;
 mod error;
+mod names;
 mod parse;
 mod scan;
 mod sink;

@@ -3,9 +3,9 @@
 use std::mem;
 
 use crate::error::{Error, ErrorKind};
+use crate::names;
 use crate::scan;
 use crate::tape::{Node, Tape};
-use crate::text;
 use crate::value::Kind;
 
 /// Fills `tape` from a text shorter than 4 GiB.
@@ -68,10 +68,6 @@ const NO_NAME: Name = Name {
 /// after the one before. No name begins like this, as it isn't UTF-8.
 const UNSORTED: u64 = u64::MAX;
 
-/// Objects with more members than this have their names sorted to find
-/// duplicates, since comparing pairs would be quadratic.
-const PAIRWISE: u32 = 32;
-
 impl Reader<'_> {
     fn text(&mut self, text: &[u8]) -> Result<(), Stopped> {
         let end = self.value(text, 0, NO_NAME, 0)?;
@@ -113,9 +109,10 @@ impl Reader<'_> {
                     self.push(at, at + 1, name, Kind::Array, 0);
                     return self.array(text, at, depth + 1);
                 }
-                Some(b'-' | b'0'..=b'9') => {
-                    (self.check(scan::number(text, at as usize))?, Kind::Number)
-                }
+                Some(b'-' | b'0'..=b'9') => (
+                    offset(self.check(scan::number(text, at as usize))?),
+                    Kind::Number,
+                ),
                 Some(b't') => (self.literal(text, at, b"true")?, Kind::Bool),
                 Some(b'f') => (self.literal(text, at, b"false")?, Kind::Bool),
                 Some(b'n') => (self.literal(text, at, b"null")?, Kind::Null),
@@ -171,9 +168,10 @@ impl Reader<'_> {
                     compare_late = true;
                 }
             }
-            let bit = 1 << hash(prefix, end - start);
-            if seen & bit != 0 {
-                compare_late = compare_late || self.compare_pairwise(text, node + 1, start, end)?;
+            let bit = names::bit(prefix);
+            if seen & bit != 0 && !compare_late {
+                let compared = names::compare(text, &self.nodes, node + 1, start, end);
+                compare_late = self.check(compared)? == names::PAIRWISE;
             }
             seen |= bit;
             // Equal beginnings may well be in order, but to find out is not
@@ -202,7 +200,8 @@ impl Reader<'_> {
                     Some(b',') => break,
                     Some(b'}') => {
                         if compare_late {
-                            self.compare_sorted(text, node)?;
+                            let unique = names::compare_all(text, &self.nodes, node, self.names);
+                            self.check(unique)?;
                         }
                         let sorted = last != UNSORTED;
                         let flag = if sorted { Node::SORTED } else { 0 };
@@ -279,14 +278,20 @@ impl Reader<'_> {
 
     #[inline]
     fn literal(&mut self, text: &[u8], at: u32, word: &'static [u8]) -> Result<u32, Stopped> {
-        self.check(scan::literal(text, at as usize, word))
+        Ok(offset(self.check(scan::literal(
+            text,
+            at as usize,
+            word,
+        ))?))
     }
 
     /// The end of a string, from its first quote, escape or control character on.
     #[cold]
     #[inline(never)]
     fn odd_end(&mut self, text: &[u8], special: u32) -> Result<u32, Stopped> {
-        self.check(scan::odd_string(text, special as usize))
+        Ok(offset(
+            self.check(scan::odd_string(text, special as usize))?,
+        ))
     }
 
     /// Offset after the white space at `at`, if there is any.
@@ -319,72 +324,10 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// Compares a name with others of its object, the members of which begin
-    /// at node `first`; gives whether there are too many of them.
-    #[cold]
-    #[inline(never)]
-    fn compare_pairwise(
-        &mut self,
-        text: &[u8],
-        first: u32,
-        start: u32,
-        end: u32,
-    ) -> Result<bool, Stopped> {
-        let bytes = &text[start as usize..end as usize];
-        let mut index = first;
-        for _ in 0..PAIRWISE {
-            let Some(node) = self.nodes.get(index as usize) else {
-                return Ok(false);
-            };
-            if &text[node.name_start as usize..node.name_end as usize] == bytes {
-                let at = start as usize - 1;
-                return Err(self.stop(Error::new(ErrorKind::DuplicateName, at)));
-            }
-            index = node.next;
-        }
-        Ok(true)
-    }
-
-    /// Finds a duplicate among all names of an object, the last container, by
-    /// sorting them.
-    #[cold]
-    #[inline(never)]
-    fn compare_sorted(&mut self, text: &[u8], object: u32) -> Result<(), Stopped> {
-        let nodes = &self.nodes;
-        self.names.clear();
-        let mut index = object + 1;
-        while let Some(node) = nodes.get(index as usize) {
-            self.names.push(index);
-            index = node.next;
-        }
-        let unescaped = |index: u32| {
-            let node = &nodes[index as usize];
-            text::unescape(
-                &text[node.name_start as usize..node.name_end as usize],
-                node.has(Node::NAME_ESCAPED),
-            )
-        };
-        self.names
-            .sort_unstable_by(|&a, &b| unescaped(a).cmp(&unescaped(b)).then(a.cmp(&b)));
-        let duplicate = self
-            .names
-            .windows(2)
-            .filter(|pair| unescaped(pair[0]) == unescaped(pair[1]))
-            .map(|pair| nodes[pair[1] as usize].name_start as usize - 1)
-            .min();
-        match duplicate {
-            Some(at) => Err(self.stop(Error::new(ErrorKind::DuplicateName, at))),
-            None => Ok(()),
-        }
-    }
-
-    /// The offset that was found, if the text is right.
+    /// What was found, if the text is right.
     #[inline(always)]
-    fn check(&mut self, found: Result<usize, Error>) -> Result<u32, Stopped> {
-        match found {
-            Ok(at) => Ok(offset(at)),
-            Err(error) => Err(self.stop(error)),
-        }
+    fn check<T>(&mut self, found: Result<T, Error>) -> Result<T, Stopped> {
+        found.map_err(|error| self.stop(error))
     }
 
     /// Stops for a byte at `at` that can't stand there, or for no byte.
@@ -411,13 +354,6 @@ fn pair(text: &[u8], at: u32) -> Option<[u8; 2]> {
 #[inline(always)]
 fn byte(text: &[u8], at: u32) -> Option<u8> {
     text.get(at as usize).copied()
-}
-
-/// Six bits for a name, from its beginning and its length.
-#[inline]
-const fn hash(prefix: u64, length: u32) -> u32 {
-    let mixed = (prefix ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 58) as u32
 }
 
 /// Texts are shorter than 4 GiB, and so is everything counted in them.
