@@ -95,6 +95,10 @@ fn write_array<S: Sink + ?Sized>(
     out: &mut S,
 ) {
     out.write(b"[");
+    if operations.is_empty() {
+        write_elements(job, array, slots, out);
+        return out.write(b"]");
+    }
     let mut first = true;
     for (element, inner) in job.children(array, operations) {
         if is_left_out(element, inner) {
@@ -107,6 +111,19 @@ fn write_array<S: Sink + ?Sized>(
         write_canonical(job, element, inner, slots, out);
     }
     out.write(b"]");
+}
+
+/// Writes the elements of an array without operations.
+fn write_elements<S: Sink + ?Sized>(job: &Job<'_>, array: u32, slots: &mut Vec<Slot>, out: &mut S) {
+    let end = job.nodes[array as usize].next;
+    let mut element = array + 1;
+    while element < end {
+        if element > array + 1 {
+            out.write(b",");
+        }
+        write_canonical(job, element, &[], slots, out);
+        element = job.nodes[element as usize].next;
+    }
 }
 
 /// Writes an object without operations whose members are sorted.
@@ -139,7 +156,11 @@ fn write_object<S: Sink + ?Sized>(
     out: &mut S,
 ) {
     let base = slots.len();
-    collect(job, object, operations, slots);
+    if operations.is_empty() {
+        collect_unchanged(job, object, slots);
+    } else {
+        collect(job, object, operations, slots);
+    }
     sort(job, operations, &mut slots[base..]);
     out.write(b"{");
     let mut at = base;
@@ -193,35 +214,84 @@ fn collect(job: &Job<'_>, object: u32, operations: &[Operation], slots: &mut Vec
     }
     for (member, inner) in job.children(object, operations) {
         let node = &job.nodes[member as usize];
-        let state = if !inner.is_empty() {
-            if is_left_out(member, inner) {
-                continue;
-            }
-            State::Edited
-        } else if node.has(Node::CANONICAL | Node::JOINED) {
-            State::Ready
-        } else {
-            State::Rewritten
-        };
-        let prefix = if node.has(Node::NAME_ESCAPED) {
-            let name = unescaped_name(job, node);
-            scan::prefix(&name, 0, name.len() as u32)
-        } else {
-            node.name_prefix
-        };
-        slots.push(Slot::new(prefix, member, state));
+        if inner.is_empty() {
+            slots.push(unchanged(job, member, node));
+        } else if !is_left_out(member, inner) {
+            slots.push(Slot::new(prefix(job, node), member, State::Edited));
+        }
     }
 }
 
+/// [`collect`] of an object without operations: nearly all are.
+#[inline(always)]
+fn collect_unchanged(job: &Job<'_>, object: u32, slots: &mut Vec<Slot>) {
+    let nodes = &job.nodes[..job.nodes[object as usize].next as usize];
+    let mut member = object + 1;
+    while let Some(node) = nodes.get(member as usize) {
+        slots.push(unchanged(job, member, node));
+        member = node.next;
+    }
+}
+
+#[inline(always)]
+fn unchanged(job: &Job<'_>, member: u32, node: &Node) -> Slot {
+    let ready = node.has(Node::CANONICAL | Node::JOINED);
+    let state = if ready {
+        State::Ready
+    } else {
+        State::Rewritten
+    };
+    Slot::new(prefix(job, node), member, state)
+}
+
+#[inline(always)]
+fn prefix(job: &Job<'_>, node: &Node) -> u64 {
+    if node.has(Node::NAME_ESCAPED) {
+        return unescaped_prefix(job, node);
+    }
+    node.name_prefix
+}
+
+#[cold]
+fn unescaped_prefix(job: &Job<'_>, node: &Node) -> u64 {
+    let name = unescaped_name(job, node);
+    scan::prefix(&name, 0, name.len() as u32)
+}
+
 /// Sorts members by name. Names differ, so this has one result.
+#[inline(always)]
 fn sort(job: &Job<'_>, operations: &[Operation], slots: &mut [Slot]) {
-    slots.sort_unstable();
-    if slots
-        .windows(2)
-        .any(|pair| pair[0].prefix() == pair[1].prefix())
-    {
+    let equal_beginnings = if slots.len() > FEW {
+        slots.sort_unstable();
+        slots
+            .windows(2)
+            .any(|pair| pair[0].prefix() == pair[1].prefix())
+    } else {
+        insert_in_order(slots)
+    };
+    if equal_beginnings {
         sort_by_names(job, operations, slots);
     }
+}
+
+/// Most objects have two to four members, for which a call of the library's
+/// sort takes longer than to sort them.
+const FEW: usize = 20;
+
+/// Sorts few slots, and gives whether some begin equally.
+#[inline(always)]
+fn insert_in_order(slots: &mut [Slot]) -> bool {
+    let mut equal = false;
+    for next in 1..slots.len() {
+        let (slot, mut at) = (slots[next], next);
+        while at > 0 && slots[at - 1].prefix() > slot.prefix() {
+            slots[at] = slots[at - 1];
+            at -= 1;
+        }
+        slots[at] = slot;
+        equal |= at > 0 && slots[at - 1].prefix() == slot.prefix();
+    }
+    equal
 }
 
 #[cold]
@@ -244,6 +314,7 @@ fn unescaped_name<'a>(job: &Job<'a>, node: &Node) -> Cow<'a, [u8]> {
 }
 
 /// Writes a name in canonical form and the colon.
+#[inline]
 fn write_name<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, out: &mut S) {
     if node.has(Node::JOINED) {
         return out.write(job.document.bytes(node.name_start - 1, node.name_end + 2));

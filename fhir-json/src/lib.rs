@@ -11,6 +11,7 @@ mod scan;
 mod sink;
 mod tape;
 mod text;
+mod unique;
 mod value;
 mod walk;
 

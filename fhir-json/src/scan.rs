@@ -2,26 +2,11 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// Offset after the closing quote of the string whose opening quote is at
-/// `open`, and whether it holds an escape.
-// Inlined, as is all on the way of a plain string: results that go through
-// memory stall the loop that waits for them.
-#[inline(always)]
-pub(crate) fn string(text: &[u8], open: usize) -> Result<(usize, bool), Error> {
-    let at = special(text, open + 1);
-    if text.get(at) == Some(&b'"') {
-        return Ok((at + 1, false));
-    }
-    odd_string(text, at)
-}
-
-/// The rest of a string from an escape, a control character or the end on.
-#[cold]
-#[inline(never)]
-fn odd_string(text: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
+/// The end of a string, from its first quote, escape or control character on.
+pub(crate) fn odd_string(text: &[u8], mut at: usize) -> Result<usize, Error> {
     loop {
         match text.get(at) {
-            Some(b'"') => return Ok((at + 1, true)),
+            Some(b'"') => return Ok(at + 1),
             Some(b'\\') => at = special(text, escape(text, at)?),
             Some(_) => return Err(Error::new(ErrorKind::ControlCharacter, at)),
             None => return Err(Error::new(ErrorKind::UnexpectedEnd, text.len())),
@@ -48,6 +33,43 @@ pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// [`special`] over offsets of 32 bits.
+#[inline(always)]
+pub(crate) fn special32(text: &[u8], mut at: u32) -> u32 {
+    while let Some(word) = word(text, at) {
+        let lanes = special_lanes(word);
+        if lanes != 0 {
+            return at + lanes.trailing_zeros() / 8;
+        }
+        at += 8;
+    }
+    special(text, at as usize) as u32
+}
+
+/// Where the name that starts at `start` ends if it is plain, and its
+/// [`prefix`].
+#[inline(always)]
+pub(crate) fn plain_name(text: &[u8], start: u32) -> (u32, u64) {
+    let Some(word) = word(text, start) else {
+        let end = special(text, start as usize) as u32;
+        return (end, prefix(text, start, end));
+    };
+    let lanes = special_lanes(word);
+    if lanes == 0 {
+        return (special32(text, start + 8), word.swap_bytes());
+    }
+    let end = start + lanes.trailing_zeros() / 8;
+    // All bits of the bytes before that one.
+    let before = ((lanes & lanes.wrapping_neg()) >> 7) - 1;
+    (end, (word & before).swap_bytes())
+}
+
+#[inline(always)]
+fn word(text: &[u8], at: u32) -> Option<u64> {
+    let chunk = text.get(at as usize..at as usize + 8)?;
+    Some(u64::from_le_bytes(chunk.try_into().ok()?))
+}
+
 /// Eight bytes at once: the lowest set bit is in the first byte that is a
 /// quote, a backslash or a control character. Lanes above it may lie (borrows
 /// run upwards), which is why only the lowest is used.
@@ -55,11 +77,11 @@ pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
 const fn special_lanes(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
+    // Bit 1 turned, a quote stands right above the control characters, and
+    // nothing else below it: one test for both, 6 % of all instructions.
+    let quote_or_control = word ^ (ONES * 2);
     let backslash = word ^ (ONES * b'\\' as u64);
-    (quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word.wrapping_sub(ONES * 0x20))
-        & !word
-        & HIGH
+    (quote_or_control.wrapping_sub(ONES * 0x21) | backslash.wrapping_sub(ONES)) & !word & HIGH
 }
 
 /// Offset after the escape whose backslash is at `at`.

@@ -1,7 +1,7 @@
 //! The tape: one node a value, in text order.
 
 use crate::error::{Error, ErrorKind};
-use crate::parse::{self, Frame};
+use crate::parse;
 #[cfg(doc)]
 use crate::scan;
 use crate::value::{Document, Kind};
@@ -9,9 +9,12 @@ use crate::value::{Document, Kind};
 /// Deepest nesting of arrays and objects that [`Tape::parse`] accepts.
 pub const MAX_DEPTH: usize = 128;
 
-/// The highest limit on nesting that can be asked for: writing a document
-/// recurses once a level, and must not exhaust the stack.
+/// The highest limit on nesting that can be asked for: reading and writing a
+/// document recurse once a level, and must not exhaust the stack.
 pub const HIGHEST_MAX_DEPTH: usize = 1024;
+
+/// Offsets have 32 bits, and look a few bytes past the end.
+const LONGEST: usize = u32::MAX as usize - 16;
 
 /// Buffers for parsing, reused from text to text.
 ///
@@ -24,8 +27,6 @@ pub struct Tape {
     pub(crate) depth: usize,
     /// Whether that text has white space outside of strings.
     pub(crate) spaced: bool,
-    /// Containers that were open.
-    pub(crate) frames: Vec<Frame>,
     /// Nodes of members to be sorted by their names.
     pub(crate) names: Vec<u32>,
 }
@@ -99,7 +100,7 @@ impl Tape {
         text: &'a [u8],
         max_depth: usize,
     ) -> Result<Document<'a>, Error> {
-        if u32::try_from(text.len()).is_err() {
+        if text.len() > LONGEST {
             return Err(Error::new(ErrorKind::TooLong, 0));
         }
         let valid = std::str::from_utf8(text)

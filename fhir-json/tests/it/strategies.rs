@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 use crate::tree::{Choices, Tree};
 
 /// Trees of every shape that matters to the tape: small and mixed, wide
-/// (names are compared pairwise up to 32 members, by sorting beyond), deep.
+/// (members are sorted by insertion up to 20, and names compared pairwise up to 32), deep.
 pub(crate) fn trees() -> impl Strategy<Value = Tree> {
     let mixed = leaves().prop_recursive(6, 40, 6, |inner| {
         prop_oneof![
@@ -15,7 +15,7 @@ pub(crate) fn trees() -> impl Strategy<Value = Tree> {
             vec((texts(), inner), 0..6).prop_map(object),
         ]
     });
-    let wide = vec((texts(), leaves()), 28..48).prop_map(object);
+    let wide = vec((texts(), leaves()), 16..48).prop_map(object);
     let deep = (leaves(), vec(any::<bool>(), 0..40)).prop_map(|(leaf, levels)| {
         levels.into_iter().fold(leaf, |inner, as_object| {
             if as_object {
