@@ -219,8 +219,8 @@ impl Job<'_> {
         for input in self.inputs {
             let name = input.name();
             let mut number = 0;
-            let reader = source::open(input, &self.options.spool, &position);
-            let mut chunks = match reader {
+            let opened = source::open(input, &self.options.spool, &position);
+            let mut chunks = match opened.and_then(source::Text::proved) {
                 Ok(reader) => Chunks::new(reader, input, self.options.max_line),
                 Err(reason) => {
                     refused += 1;

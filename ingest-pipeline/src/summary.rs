@@ -157,7 +157,7 @@ impl TypeCounts {
 }
 
 /// Counts as a run goes on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) by_type: BTreeMap<&'static str, TypeCounts>,
     pub(crate) provenance: u64,

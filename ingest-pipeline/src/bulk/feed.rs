@@ -273,7 +273,8 @@ impl Feed<'_> {
 
     fn outcome(&self, item: &Item, record: &FileRecord) {
         let input = self.exported(item, record, None);
-        let issues = match source::open(&input, self.folder, &Arc::default()) {
+        let opened = source::open(&input, self.folder, &Arc::default());
+        let issues = match opened.and_then(source::Text::proved) {
             Ok(text) => {
                 let mut issues = ServerIssues::default();
                 issues.read(BufReader::new(text));

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::unproved::Standing;
 use super::writer::Writer;
+use crate::source::Proof;
 
 /// The HL7 v2 message that an input is loaded for. The Provenance of every
 /// write of the input names it.
@@ -58,7 +60,13 @@ impl Message {
 
 impl Writer<'_> {
     /// From here on records are of this file.
-    pub(crate) fn begin(&mut self, file: String, cause: Option<Arc<Cause>>) {
+    pub(crate) fn begin(
+        &mut self,
+        file: String,
+        cause: Option<Arc<Cause>>,
+        proof: Option<Arc<Proof>>,
+    ) {
+        self.standing = Standing::of(proof, &self.tally);
         self.file = file;
         self.line = 0;
         self.message = None;

@@ -68,6 +68,14 @@ impl Guide {
     }
 }
 
+/// The lines of a chunk that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) lines: Vec<Marked>,
+    /// The chunk has no others.
+    pub(crate) all: bool,
+}
+
 /// A line of a chunk that is known.
 #[derive(Debug)]
 pub(crate) struct Marked {
@@ -129,33 +137,36 @@ impl Recognizer {
     }
 
     /// The lines of a chunk that are known.
-    pub(crate) fn mark(&mut self, chunk: &Chunk) -> Vec<Marked> {
-        let mut marked = Vec::new();
+    pub(crate) fn mark(&mut self, chunk: &Chunk) -> Known {
+        let mut known = Known::default();
         let stopped = || self.guide.stopped.load(Ordering::Relaxed);
         if chunk.content != Content::Lines || stopped() || !self.may_find() {
-            return marked;
+            return known;
         }
+        let mut lines = 0;
         let data = &chunk.data;
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', data).chain([data.len()]) {
             let line = data[start..end].trim_ascii();
+            lines += usize::from(!line.is_empty());
             if !line.is_empty() && line.len() <= self.limit {
                 // Without the store there is no need to know.
-                let Ok(known) = self.find(line) else {
+                let Ok(found) = self.find(line) else {
                     self.guide.stop();
-                    return marked;
+                    return known;
                 };
-                if let Some(line) = known
+                if let Some(line) = found
                     && chunk
                         .resource_type
                         .is_none_or(|expected| *expected == *line.resource_type)
                 {
-                    marked.push(Marked { start, line });
+                    known.lines.push(Marked { start, line });
                 }
             }
             start = end + 1;
         }
-        marked
+        known.all = known.lines.len() == lines;
+        known
     }
 
     fn find(&mut self, line: &[u8]) -> Result<Option<KnownLine>> {

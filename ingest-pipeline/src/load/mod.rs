@@ -3,15 +3,19 @@
 mod aside;
 mod batch;
 mod cause;
+mod dealer;
 mod ids;
 mod known;
 mod lines;
 mod link;
 mod merge;
+mod pool;
 mod pump;
+mod reader;
 mod refuse;
 mod settle;
 mod spool;
+mod unproved;
 mod worker;
 mod writer;
 

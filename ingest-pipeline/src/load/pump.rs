@@ -1,23 +1,29 @@
 //! The threads of a load.
 
-use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use super::Cause;
 use super::batch::Batch;
+use super::dealer::{Dealer, Job};
 use super::known::Accepted;
-use super::lines::{LineHasher, Marked, Recognizer};
+use super::lines::{LineHasher, Recognizer};
+use super::pool::Pool;
+use super::reader::Reader;
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
-use super::{Cause, LoadOptions};
-use crate::source::{self, Chunk, Chunks, FileRefused, Source, Supply};
-use crate::{Event, Interrupt, Result};
+use crate::source::{self, Chunk, FileRefused, Proof, Source};
+use crate::{Event, Result};
 
-/// One thread reads, some parse, and this one writes. Chunks are dealt to
-/// the workers in turn and taken back in turn, which keeps their order.
+/// Chunks that are read and not yet looked at.
+const READ: usize = 2;
+
+/// One thread reads, one recognizes, some parse, and this one writes. Chunks
+/// are dealt to the workers in turn and taken back in turn, which keeps their
+/// order.
 pub(super) fn pump(
     source: &mut dyn Source,
     writer: &mut Writer<'_>,
@@ -45,14 +51,24 @@ pub(super) fn pump(
             let pool = &pool;
             scope.spawn(move || work(worker, pool, &take_job, &send_done));
         }
+        let (send_piece, pieces) = sync_channel(READ);
         let reader = Reader {
             source,
             options,
             interrupt,
             pool: &pool,
             position: &position,
+            pieces: send_piece,
+        };
+        let dealer = Dealer {
+            interrupt,
+            pool: &pool,
             jobs,
             recognizer,
+            turn: 0,
+            patients: true,
+            proof: None,
+            refused: false,
         };
         let mut again = Again {
             make: &worker,
@@ -60,6 +76,7 @@ pub(super) fn pump(
             aliases,
         };
         scope.spawn(move || reader.run());
+        scope.spawn(move || dealer.run(&pieces));
         for turn in (0..done.len()).cycle() {
             let message = loop {
                 match done[turn].recv_timeout(TICK) {
@@ -90,20 +107,14 @@ pub(super) fn pump(
 
 fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Pool) -> Result<()> {
     match message {
-        Done::File(name, cause) => {
+        Done::File(name, cause, proof) => {
             writer.observer.event(&Event::File { name: &name });
-            writer.begin(name, cause);
+            writer.begin(name, cause, proof);
         }
-        Done::Refused(FileRefused(reason)) => {
-            writer.tally.refused_files += 1;
-            let first = || format!("{}: {reason}", writer.file);
-            writer.refusal = writer.refusal.take().or_else(|| Some(first()));
-            writer.observer.event(&Event::FileRefused {
-                file: &writer.file,
-                reason: &reason,
-            });
-        }
+        Done::Proved => writer.proved(),
+        Done::Refused(FileRefused(reason)) => writer.refuse_file(&reason),
         Done::Waited => {}
+        Done::Batch(batch) if writer.is_refused() => pool.put(*batch),
         Done::Batch(batch) => {
             writer.write(&batch)?;
             progress(writer, position);
@@ -136,7 +147,7 @@ impl<'a, M: Fn() -> Worker<'a>> Again<'a, M> {
         let Done::Batch(mut batch) = message else {
             return Ok(message);
         };
-        if !writer.confirms(&batch, self.aliases)? {
+        if !writer.confirms(&batch, self.aliases)? && writer.prove() {
             let worker = self.worker.get_or_insert_with(self.make);
             let chunk = Chunk {
                 content: source::Content::Lines,
@@ -156,124 +167,20 @@ impl<'a, M: Fn() -> Worker<'a>> Again<'a, M> {
     }
 }
 
-/// From the reader to a worker.
-enum Job {
-    File(String, Option<Arc<Cause>>),
-    Refused(FileRefused),
-    Chunk(Chunk, Vec<Marked>),
-    /// Lets go of it when everything before is done.
-    Wait(Sender<()>),
-}
-
 /// From a worker to the writer.
 enum Done {
-    File(String, Option<Arc<Cause>>),
+    File(String, Option<Arc<Cause>>, Option<Arc<Proof>>),
+    Proved,
     Refused(FileRefused),
     Batch(Box<Batch>),
     Waited,
 }
 
-struct Reader<'a> {
-    source: &'a mut dyn Source,
-    options: &'a LoadOptions,
-    interrupt: &'a Interrupt,
-    pool: &'a Pool,
-    position: &'a Arc<AtomicU64>,
-    jobs: Vec<SyncSender<Job>>,
-    /// Where lines may be known.
-    recognizer: Option<Recognizer>,
-}
-
-impl Reader<'_> {
-    fn run(mut self) {
-        let mut turn = 0;
-        // The channel is closed when the writer has given up.
-        let mut send = |job| {
-            let sent = self.jobs[turn].send(job).is_ok();
-            turn = (turn + 1) % self.jobs.len();
-            sent && !self.interrupt.is_interrupted()
-        };
-        let mut patients = true;
-        while let Some(supply) = self.source.next() {
-            let input = match supply {
-                Supply::File(input) => input,
-                Supply::Missing { name, reason } => {
-                    if send(Job::File(name, None)) && send(Job::Refused(FileRefused(reason))) {
-                        continue;
-                    }
-                    return;
-                }
-            };
-            // Once those at the front are through, nearly every reference to
-            // a patient can be resolved as it comes by.
-            if patients && !input.is_patients() {
-                patients = false;
-                if !wait_for_workers(self.jobs.len(), &mut send) {
-                    return;
-                }
-            }
-            if !send(Job::File(input.name(), input.cause.clone())) {
-                return;
-            }
-            let spool = &self.options.spool;
-            let mut chunks = match source::open(&input, spool, self.position) {
-                Ok(reader) => Chunks::new(reader, &input, self.options.max_line),
-                Err(refused) => {
-                    if !send(Job::Refused(refused)) {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            let recognizer = self.recognizer.as_mut();
-            if !deal(&mut chunks, self.pool, recognizer, &mut send) {
-                return;
-            }
-        }
-    }
-}
-
-/// Waits until all chunks dealt so far are normalized; whether to go on.
-fn wait_for_workers(workers: usize, send: &mut impl FnMut(Job) -> bool) -> bool {
-    let (held, released) = mpsc::channel();
-    for _ in 0..workers {
-        if !send(Job::Wait(held.clone())) {
-            return false;
-        }
-    }
-    drop(held);
-    // Nothing is ever sent: the channel closes when the last worker drops
-    // its end, also where it has gone.
-    while released.recv().is_ok() {}
-    true
-}
-
-/// Deals a file out; whether to go on with the next.
-fn deal<R: Read>(
-    chunks: &mut Chunks<R>,
-    pool: &Pool,
-    mut recognizer: Option<&mut Recognizer>,
-    send: &mut impl FnMut(Job) -> bool,
-) -> bool {
-    loop {
-        match chunks.next(pool.buffer()) {
-            Ok(Some(chunk)) => {
-                let recognizer = recognizer.as_mut();
-                let known = recognizer.map_or_else(Vec::new, |own| own.mark(&chunk));
-                if !send(Job::Chunk(chunk, known)) {
-                    return false;
-                }
-            }
-            Ok(None) => return true,
-            Err(refused) => return send(Job::Refused(refused)),
-        }
-    }
-}
-
 fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSender<Done>) {
     while let Ok(job) = jobs.recv() {
         let message = match job {
-            Job::File(name, cause) => Done::File(name, cause),
+            Job::File(name, cause, proof) => Done::File(name, cause, proof),
+            Job::Proved => Done::Proved,
             Job::Refused(refused) => Done::Refused(refused),
             Job::Chunk(chunk, known) => {
                 let mut batch = pool.take();
@@ -287,45 +194,6 @@ fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSe
         };
         if done.send(message).is_err() {
             return;
-        }
-    }
-}
-
-/// Buffers that go round: with them, a run allocates only at its beginning.
-#[derive(Default)]
-struct Pool {
-    batches: Mutex<Vec<Batch>>,
-    buffers: Mutex<Vec<Vec<u8>>>,
-}
-
-impl Pool {
-    /// Larger ones are given back to the system: one long line must not be
-    /// paid for until the end of the run.
-    const KEPT: usize = 4 << 20;
-
-    fn take(&self) -> Batch {
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.pop().unwrap_or_default()
-    }
-
-    fn buffer(&self) -> Vec<u8> {
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.pop().unwrap_or_default()
-    }
-
-    fn put(&self, mut batch: Batch) {
-        let data = std::mem::take(&mut batch.data);
-        if data.capacity() <= Self::KEPT {
-            self.buffers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(data);
-        }
-        if batch.text.capacity() <= Self::KEPT {
-            self.batches
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(batch);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::known::Accepted;
 use super::lines::Guide;
 use super::refuse::refused_by_server;
 use super::spool::Spool;
+use super::unproved::Standing;
 use crate::clock::millis;
 use crate::summary::Tally;
 use crate::{Clock, Interrupt, Observer, Result};
@@ -54,6 +55,8 @@ pub(crate) struct Writer<'a> {
     /// The file whose records come in, and the lines of it before the batch.
     pub(crate) file: String,
     pub(crate) line: u64,
+    /// Whether all of the file can be had.
+    pub(crate) standing: Standing,
     /// The message that they are loaded for.
     pub(crate) message: Option<Message>,
     /// All messages so far, by their number.
@@ -101,6 +104,7 @@ impl<'a> Writer<'a> {
             late: Late::default(),
             file: String::new(),
             line: 0,
+            standing: Standing::Proved,
             message: None,
             messages: Vec::new(),
             merged: Vec::new(),
@@ -314,7 +318,7 @@ impl<'a> Writer<'a> {
     /// Commits what was written together with the counts of the run.
     pub(crate) fn commit(&mut self) -> Result<()> {
         self.store
-            .update_run(&self.options.run, &self.tally.counts())?;
+            .update_run(&self.options.run, &self.proved_tally().counts())?;
         self.store.flush()?;
         self.uncommitted = (0, 0);
         self.committed = millis(self.clock.now());

@@ -61,6 +61,11 @@ impl<R: Read> Chunks<R> {
         }
     }
 
+    /// Whether all was read, and without a fault.
+    pub(crate) const fn ended(&self) -> bool {
+        self.ended
+    }
+
     /// The next piece. `buffer` is emptied and used for it.
     pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, FileRefused> {
         buffer.clear();

@@ -1,12 +1,14 @@
 //! Where records come from.
 
 mod chunk;
+mod gzip;
 mod open;
 mod supply;
 mod walk;
 
 pub(crate) use chunk::{Chunk, Chunks, Content};
-pub(crate) use open::open;
+pub(crate) use gzip::Proof;
+pub(crate) use open::{Text, open};
 pub(crate) use supply::Files;
 #[cfg(feature = "adt")]
 pub(crate) use supply::Given;

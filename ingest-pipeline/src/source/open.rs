@@ -1,112 +1,88 @@
 //! From a file to its text: compression, and files that are no NDJSON at all.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gzip::{Placed, Proof, decoder, is_gzip};
 use super::{FileRefused, Input};
 
-const BUFFER: usize = 256 * 1024;
+/// The decoded text of an input.
+pub(crate) struct Text {
+    reader: Box<dyn Read + Send>,
+    proof: Option<Arc<Proof>>,
+}
+
+impl Text {
+    /// The text, once it is known to be whole.
+    pub(crate) fn proved(self) -> Result<Box<dyn Read + Send>, FileRefused> {
+        if let Some(proof) = self.proof {
+            proof.verdict()?;
+        }
+        Ok(self.reader)
+    }
+
+    /// The text, and what has to be asked before anything of it is written,
+    /// if so.
+    pub(crate) fn unproved(self) -> (Box<dyn Read + Send>, Option<Arc<Proof>>) {
+        (self.reader, self.proof)
+    }
+}
 
 /// Opens an input for reading its decoded text. `position` is kept at the
 /// number of bytes read of the file as it is stored.
-///
-/// A gzip stream is read to its end once before the first byte is given out:
-/// of a damaged one, nothing is to be taken.
 pub(crate) fn open(
     input: &Input,
-    spool: &std::path::Path,
+    spool: &Path,
     position: &Arc<AtomicU64>,
-) -> Result<Box<dyn Read + Send>, FileRefused> {
-    let mut file = match (&input.opened, &input.path) {
-        (Some(opened), _) => {
-            let mut file = opened.0.try_clone()?;
-            file.seek(SeekFrom::Start(0))?;
-            file
-        }
-        (None, Some(path)) => File::open(path)?,
+) -> Result<Text, FileRefused> {
+    let file = match (&input.opened, &input.path) {
+        (Some(opened), _) => Arc::clone(&opened.0),
+        (None, Some(path)) => Arc::new(Mutex::new(File::open(path)?)),
         (None, None) => return stdin(spool, position),
     };
-    let head = peek(&mut file)?;
-    file.seek(SeekFrom::Start(0))?;
-    let file = if is_gzip(&head) && !input.verified {
-        verified(file)?
-    } else {
-        file
-    };
-    Ok(decoded(
-        Counted {
-            inner: file,
-            position: Arc::clone(position),
-        },
-        is_gzip(&head),
-    ))
+    let file = Placed::at_start(file);
+    let gzip = is_gzip(&peek(&mut file.clone())?);
+    Ok(text(file, gzip, input.verified, position))
 }
 
-fn stdin(
-    spool: &std::path::Path,
-    position: &Arc<AtomicU64>,
-) -> Result<Box<dyn Read + Send>, FileRefused> {
+fn stdin(spool: &Path, position: &Arc<AtomicU64>) -> Result<Text, FileRefused> {
     let mut stdin = io::stdin();
     let head = peek(&mut stdin)?;
-    let whole = io::Cursor::new(head.clone()).chain(stdin);
-    if !is_gzip(&head) {
-        return Ok(Box::new(Counted {
-            inner: whole,
-            position: Arc::clone(position),
-        }));
+    let gzip = is_gzip(&head);
+    let mut whole = io::Cursor::new(head).chain(stdin);
+    if !gzip {
+        return Ok(Text {
+            reader: Box::new(Counted {
+                inner: whole,
+                position: Arc::clone(position),
+            }),
+            proof: None,
+        });
     }
     // A pipe can't be read twice, so it is kept to be verified first.
     let mut file = tempfile::tempfile_in(spool)?;
-    let mut whole = whole;
     io::copy(&mut whole, &mut file)?;
-    file.flush()?;
-    file.seek(SeekFrom::Start(0))?;
-    let file = verified(file)?;
-    Ok(decoded(
-        Counted {
-            inner: file,
-            position: Arc::clone(position),
+    let file = Placed::at_start(Arc::new(Mutex::new(file)));
+    Ok(text(file, gzip, false, position))
+}
+
+fn text(file: Placed, gzip: bool, verified: bool, position: &Arc<AtomicU64>) -> Text {
+    let proof = (gzip && !verified).then(|| Arc::new(Proof::new(file.clone())));
+    let stored = Counted {
+        inner: file,
+        position: Arc::clone(position),
+    };
+    Text {
+        reader: if gzip {
+            Box::new(decoder(stored))
+        } else {
+            Box::new(stored)
         },
-        true,
-    ))
-}
-
-fn decoded<R: Read + Send + 'static>(reader: R, gzip: bool) -> Box<dyn Read + Send> {
-    if gzip {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-            BUFFER, reader,
-        )))
-    } else {
-        Box::new(reader)
+        proof,
     }
-}
-
-/// Decodes a whole gzip stream for its checksums and gives the file back.
-fn verified(mut file: File) -> Result<File, FileRefused> {
-    let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, &mut file));
-    match io::copy(&mut decoder, &mut io::sink()) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return Err(FileRefused(
-                "the gzip stream is cut short: transfer the file again".into(),
-            ));
-        }
-        Err(_) => {
-            return Err(FileRefused(
-                "the gzip stream is damaged: transfer the file again".into(),
-            ));
-        }
-    }
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
-}
-
-fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1F, 0x8B])
 }
 
 /// The first bytes, fewer only where there are no more.

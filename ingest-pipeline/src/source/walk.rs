@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::load::Cause;
 use crate::{Error, MergedPatient, Result, TriggerMessage};
@@ -31,7 +31,7 @@ pub struct Input {
 
 /// An open file, which may have no name any more.
 #[derive(Clone, Debug)]
-pub(crate) struct Opened(pub(crate) Arc<File>);
+pub(crate) struct Opened(pub(crate) Arc<Mutex<File>>);
 
 impl PartialEq for Opened {
     fn eq(&self, other: &Self) -> bool {
@@ -64,7 +64,7 @@ impl Input {
         Self {
             name: Some(name),
             size,
-            opened: Some(Opened(Arc::new(file))),
+            opened: Some(Opened(Arc::new(Mutex::new(file)))),
             ..Self::stdin()
         }
     }

@@ -6,6 +6,8 @@ mod adt;
 mod archive;
 #[cfg(feature = "bulk")]
 mod bulk;
+#[cfg(feature = "sqlite")]
+mod compressed;
 mod config;
 mod config_errors;
 mod config_store;
