@@ -120,15 +120,13 @@ impl<'a, const N: usize> Iterator for DescendantsNamed<'a, '_, N> {
     #[inline]
     fn fold<B, F: FnMut(B, Value<'a>) -> B>(self, init: B, mut visit: F) -> B {
         let mut all = init;
-        let mut index = self.index;
-        for node in self.rest {
+        for (index, node) in (self.index..).zip(self.rest) {
             if self.prefixes.contains(&node.name_prefix) || node.has(Node::NAME_ESCAPED) {
                 let value = Value::new(self.document, index);
                 if self.names.iter().any(|name| value.is_named(name)) {
                     all = visit(all, value);
                 }
             }
-            index += 1;
         }
         all
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::write::DELETE;
+use super::entry::DELETE;
 use crate::{Put, Result};
 
 /// What `version` says of a current version.

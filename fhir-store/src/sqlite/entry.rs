@@ -67,3 +67,8 @@ fn push_json_string(value: &str, json: &mut String) {
     }
     json.push('"');
 }
+
+// Values of `version.activity`.
+pub(super) const CREATE: i64 = 0;
+pub(super) const UPDATE: i64 = 1;
+pub(super) const DELETE: i64 = 2;

@@ -1,3 +1,4 @@
+mod checkpoint;
 mod current;
 mod dead;
 mod early;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use self::checkpoint::Checkpointer;
 pub use self::dead::DeadLetter;
 use self::write::Writer;
 use crate::{
@@ -37,6 +39,8 @@ use crate::{
 /// A flushed write survives the end of the process, however violent.
 /// To survive a loss of power as well takes a [`finish_run`](crate::RunStore::finish_run), which waits for the disk.
 pub struct SqliteStore {
+    /// Present where a run writes much; at rest before the connection is closed.
+    checkpointer: Option<Checkpointer>,
     connection: Connection,
     writer: Writer,
     read_only: bool,
@@ -71,6 +75,7 @@ impl SqliteStore {
         let (connection, lock) = open::read_write(path)?;
         let writer = Writer::new(&connection)?;
         Ok(Self {
+            checkpointer: None,
             of_server: is_of_server(&connection)?,
             connection,
             writer,
@@ -91,6 +96,7 @@ impl SqliteStore {
         let connection = open::read_only(path.as_ref())?;
         let writer = Writer::new(&connection)?;
         Ok(Self {
+            checkpointer: None,
             of_server: is_of_server(&connection)?,
             connection,
             writer,
@@ -211,6 +217,9 @@ impl std::fmt::Debug for SqliteStore {
     }
 }
 
+/// Versions in one transaction from which on another thread pays off.
+const MUCH: i64 = 5_000;
+
 impl ResourceStore for SqliteStore {
     fn put(
         &mut self,
@@ -250,11 +259,19 @@ impl ResourceStore for SqliteStore {
         if self.connection.is_autocommit() {
             return Ok(());
         }
-        self.write(|connection, writer| {
+        let much = self.write(|connection, writer| {
             writer.settle(connection)?;
             connection.execute_batch("COMMIT")?;
-            Ok(())
-        })
+            Ok(writer.take_uncommitted() >= MUCH)
+        })?;
+        if much && self.checkpointer.is_none() {
+            let path = self.connection.path().map(Path::new);
+            self.checkpointer = path.and_then(Checkpointer::start);
+        }
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.wake();
+        }
+        Ok(())
     }
 
     fn get(&mut self, resource_type: &str, id: &str) -> Result<Option<Stored>> {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, ErrorCode, Row, ToSql, params};
 use sha2::{Digest as _, Sha256};
 
 use super::SqliteStore;
+use super::checkpoint::checkpoint;
 use super::read::{limit_value, unsigned};
 use crate::{
     Counts, Error, NewRun, QuarantineRecord, Refused, ResourceStore as _, Result, RunRecord,
@@ -102,8 +103,9 @@ impl RunStore for SqliteStore {
         self.flush()?;
         // In WAL mode with `synchronous=NORMAL` only a checkpoint waits for the disk.
         // Readers may keep it from being complete; the WAL is synced all the same.
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        // There can be one checkpoint at a time.
+        self.checkpointer = None;
+        checkpoint(&self.connection)?;
         Ok(())
     }
 

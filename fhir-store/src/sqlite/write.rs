@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::current::{Current, predict, seen_before, supersede};
 use super::early;
-use super::entry::{Entry, remediations_json};
+use super::entry::{CREATE, DELETE, Entry, UPDATE, remediations_json};
 use super::intern::Interned;
 use super::keys::Keys;
 use super::pending::{Inserts, NewIdentifier, NewVersion, Pending};
@@ -19,6 +19,8 @@ use crate::{
 /// What the writer knows beyond the database; made anew after a rollback.
 pub(super) struct Writer {
     last_seq: i64,
+    /// What `last_seq` was at the last commit.
+    committed: i64,
     interned: Interned,
     pending: Pending,
     pub(super) keys: Keys,
@@ -42,6 +44,7 @@ impl Writer {
             })?;
         Ok(Self {
             last_seq,
+            committed: last_seq,
             interned: Interned::default(),
             pending: Pending::default(),
             keys: Keys::new(connection, last_seq == 0)?,
@@ -96,6 +99,13 @@ impl Writer {
             0 => self.keys.begin_early(connection),
             _ => Ok(()),
         }
+    }
+
+    /// How many versions were written since this was asked last.
+    pub(super) const fn take_uncommitted(&mut self) -> i64 {
+        let written = self.last_seq - self.committed;
+        self.committed = self.last_seq;
+        written
     }
 
     /// Whether everything that was written can be found.
@@ -383,8 +393,3 @@ impl Writer {
 
 /// About 24 MiB.
 const MOST_CHANGED: usize = 1 << 20;
-
-// Values of `version.activity`.
-const CREATE: i64 = 0;
-const UPDATE: i64 = 1;
-pub(super) const DELETE: i64 = 2;
