@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::current::{Current, at};
 use super::filter::Filter;
+use super::open::CACHE_SIZE;
 use crate::Result;
 
 /// Finds what was written by a run that began in an empty store, in which the index of keys is built when the run ends.
@@ -36,6 +37,8 @@ impl Early {
              CREATE TEMP TABLE early_key(hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL); \
              DROP INDEX version_key",
         )?;
+        // Else there is no bound.
+        connection.pragma_update(Some("temp"), "cache_size", TEMPORARY)?;
         Ok(Self {
             filter: Filter::new(),
             recent: HashMap::default(),
@@ -111,6 +114,8 @@ pub(super) fn add_identifier(
 
 /// Builds what was left for the end of the run.
 pub(super) fn build_index(connection: &Connection) -> Result<()> {
+    // What is sorted takes as much memory as the cache may, beside it.
+    connection.pragma_update(None, "cache_size", SORTING)?;
     // A resource may hold the same identifier twice. The pages that become free are those the index takes.
     connection.execute_batch(
         "DROP TABLE IF EXISTS temp.early_key; \
@@ -119,6 +124,7 @@ pub(super) fn build_index(connection: &Connection) -> Result<()> {
          DELETE FROM identifier_early; \
          CREATE UNIQUE INDEX version_key ON version(type, id, version)",
     )?;
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(())
 }
 
@@ -142,8 +148,11 @@ impl Hasher for AsItIs {
     }
 }
 
-/// Some 5 MiB.
-const MOST_RECENT: usize = 200_000;
+/// In KiB, negative as SQLite has it.
+const TEMPORARY: i64 = -2_000;
+const SORTING: i64 = -4_000;
+/// As many as fit 2 MiB.
+const MOST_RECENT: usize = 114_000;
 
 #[cfg(test)]
 mod tests {

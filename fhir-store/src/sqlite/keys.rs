@@ -64,11 +64,22 @@ impl Keys {
         if self.is_indexed() {
             return Ok(());
         }
-        early::build_index(connection)?;
-        if let Place::Early(early) = std::mem::replace(&mut self.place, Place::Index) {
+        // Sorting takes memory too. Should it fail, all of this is made anew.
+        if let Place::Early(early) = std::mem::replace(&mut self.place, Place::Nowhere) {
             self.filter = Some(early.into_filter());
         }
+        early::build_index(connection)?;
+        self.place = Place::Index;
         Ok(())
+    }
+
+    /// Builds the index where that was left for the end of a run, with no more memory taken than for that.
+    pub(super) fn end_run(&mut self, connection: &Connection) -> Result<()> {
+        self.filter = None;
+        if self.is_early() {
+            self.place = Place::Nowhere;
+        }
+        self.build_index(connection)
     }
 
     pub(super) fn hash(&self, type_id: i64, id: &str) -> u64 {

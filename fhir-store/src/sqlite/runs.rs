@@ -92,7 +92,7 @@ impl RunStore for SqliteStore {
     ) -> Result<()> {
         self.update_run(id, counts)?;
         self.write(|connection, writer| {
-            writer.keys.build_index(connection)?;
+            writer.keys.end_run(connection)?;
             let changed = connection
                 .prepare_cached(
                     "UPDATE run SET state = ?2, finished = ?3, error = ?4, summary = ?5 WHERE id = ?1",

@@ -7,7 +7,7 @@ use super::{FileRefused, Input};
 
 /// How much is read at a time. Large enough to make hand-overs between
 /// threads rare, small enough for several to be under way in little memory.
-const CHUNK: usize = 512 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// A piece of a file.
 #[derive(Debug)]
