@@ -82,16 +82,7 @@ impl OperationOutcome {
     /// of small letters and hyphens, as FHIR's are.
     #[must_use]
     pub fn codes(&self) -> Vec<&str> {
-        let plain = |code: &&str| {
-            !code.is_empty()
-                && code.len() <= 32
-                && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-        };
-        self.issues
-            .iter()
-            .map(|issue| issue.code.as_str())
-            .filter(plain)
-            .collect()
+        self.issues.iter().filter_map(Issue::plain_code).collect()
     }
 }
 
@@ -112,6 +103,14 @@ impl Issue {
             expression: expression.collect(),
         }
     }
+
+    /// Its code, unless that may be content.
+    fn plain_code(&self) -> Option<&str> {
+        let is_plain = !self.code.is_empty()
+            && self.code.len() <= 32
+            && self.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        is_plain.then_some(&self.code)
+    }
 }
 
 /// By hand: texts are the server's, and may be content.
@@ -126,7 +125,7 @@ impl fmt::Debug for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issue")
             .field("severity", &self.severity)
-            .field("code", &self.code)
+            .field("code", &self.plain_code().unwrap_or("…"))
             .finish_non_exhaustive()
     }
 }
@@ -149,6 +148,7 @@ mod tests {
         assert_eq!(outcome.codes(), ["not-found"]);
         let shown = format!("{outcome:?}");
         assert!(!shown.contains("Patient/77"), "{shown}");
+        assert!(!shown.contains("59130"), "{shown}");
     }
 
     #[test]
