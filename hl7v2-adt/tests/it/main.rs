@@ -4,7 +4,6 @@ mod acks;
 mod adt_view;
 mod corpus;
 mod files_split;
-mod fuzz;
 #[cfg(feature = "listener")]
 mod listener;
 mod messages_read;
