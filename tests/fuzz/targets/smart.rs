@@ -2,7 +2,7 @@ use fhir_http::RetryPolicy;
 use smart_auth::{BackendServices, Error, Secret, SmartConfiguration, Syntax};
 
 use super::exchange::{self, BASE, Script, TOKENS};
-use super::{Entry, assert_silent, told};
+use super::{CANARY, Entry, assert_silent, told};
 use crate::engine::{Grammar, Outcome, Target};
 use crate::seeds::{Seeds, Split, texts};
 
@@ -47,6 +47,15 @@ fn check(input: &[u8]) -> Outcome {
     let document = documents.first().map(|answer| answer.body().as_slice());
     let mut outcome = configuration(document.unwrap_or_default());
 
+    // Errors name the host, and a document may name any.
+    let named = documents.iter().any(|answer| {
+        let read = SmartConfiguration::parse(BASE, answer.body());
+        read.is_ok_and(|read| {
+            read.token_endpoint
+                .host()
+                .is_some_and(|host| host.contains(CANARY))
+        })
+    });
     let script = Script::new(input);
     let mut policy = RetryPolicy::default();
     policy.attempts = 3;
@@ -89,7 +98,10 @@ fn check(input: &[u8]) -> Outcome {
                 assert!(refusal.code().len() <= 40);
                 let _ = refusal.hint();
             }
-            outcome.text(&told(&error))
+            match named {
+                true => outcome.text(&error.to_string()),
+                false => outcome.text(&told(&error)),
+            }
         }
     };
     outcome.size(script.requests())
