@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::engine::{Budget, Settings};
+use crate::engine::{Allowance, Budget, Settings};
 use crate::targets::{ALL, Entry};
 
 pub(crate) struct Options {
@@ -27,6 +27,8 @@ impl Options {
                 budget: Budget::Time(Duration::from_secs(60)),
                 findings: Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fuzz"),
                 careful: false,
+                allowance: Allowance::USUAL,
+                memory: true,
             },
             corpus: Vec::new(),
             replay: None,

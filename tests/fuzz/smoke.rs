@@ -52,6 +52,8 @@ fn smoke(name: &str) {
     let [entry] = options.targets[..] else {
         panic!("one target");
     };
+    // Tests run side by side.
+    options.settings.memory = false;
     match env::var("INGEST_FUZZ_SECONDS") {
         Ok(text) => {
             let seconds = text.parse().expect("INGEST_FUZZ_SECONDS is a number");

@@ -29,6 +29,8 @@ pub(crate) enum Fault {
 /// Reads inputs for one target.
 pub(crate) struct Guard {
     check: fn(&[u8]) -> Outcome,
+    allowance: Allowance,
+    memory: bool,
     slowest: Duration,
     /// Most memory the process has had, in bytes, when it was last looked at.
     peak: u64,
@@ -46,12 +48,29 @@ struct Current {
     bytes: Vec<u8>,
 }
 
-/// What every input may take, and what each of its bytes adds. Whatever looks
-/// at a byte a few times stays far below; what looks at all for each does not.
-const TIME: Duration = Duration::from_millis(50);
-const TIME_PER_BYTE: Duration = Duration::from_micros(1);
+/// The time that every input may take, and what each of its bytes adds.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowance {
+    pub(crate) base: Duration,
+    pub(crate) per_byte: Duration,
+}
+
+impl Allowance {
+    /// Whatever looks at a byte a few times stays far below; what looks at all
+    /// for each does not.
+    pub(crate) const USUAL: Self = Self {
+        base: Duration::from_millis(50 * SLOWNESS),
+        per_byte: Duration::from_micros(SLOWNESS),
+    };
+
+    fn of(self, length: usize) -> Duration {
+        let bytes = self.per_byte * u32::try_from(length).unwrap_or(u32::MAX);
+        self.base + bytes
+    }
+}
+
 /// Builds that check everything, or are not optimized, are so much slower.
-const SLOWNESS: u32 = if cfg!(debug_assertions) { 20 } else { 1 };
+const SLOWNESS: u64 = if cfg!(debug_assertions) { 20 } else { 1 };
 /// One that takes as long is not waited for.
 const HANGS: Duration = Duration::from_secs(60);
 
@@ -72,6 +91,8 @@ impl Guard {
         let written = settings.findings.join(format!("{}-current", target.name));
         Ok(Self {
             check: target.check,
+            allowance: settings.allowance,
+            memory: settings.memory,
             slowest: Duration::ZERO,
             peak: peak(),
             inputs: 0,
@@ -88,7 +109,7 @@ impl Guard {
             let _ = write(file, bytes);
         }
         self.inputs += 1;
-        if self.inputs.is_multiple_of(LOOKS) {
+        if self.memory && self.inputs.is_multiple_of(LOOKS) {
             self.peak = peak();
         }
         let (took, result) = self.timed(bytes);
@@ -97,7 +118,7 @@ impl Guard {
             Err(fault) => return (None, Some(fault)),
         };
         let length = bytes.len();
-        let allowed = allowed(length);
+        let allowed = self.allowance.of(length);
         let mut least = took;
         // Others may have had the processor, and memory was new.
         for _ in 0..3 {
@@ -115,7 +136,7 @@ impl Guard {
             let took = least;
             fault = Some(Fault::Slow { took, length });
         }
-        if took > NOTEWORTHY {
+        if self.memory && took > NOTEWORTHY {
             let before = std::mem::replace(&mut self.peak, peak());
             let grown = self.peak.saturating_sub(before);
             if grown > MEMORY + MEMORY_PER_BYTE * length as u64 {
@@ -175,10 +196,6 @@ impl fmt::Display for Fault {
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
-}
-
-fn allowed(length: usize) -> Duration {
-    SLOWNESS * (TIME + TIME_PER_BYTE * u32::try_from(length).unwrap_or(u32::MAX))
 }
 
 thread_local! {

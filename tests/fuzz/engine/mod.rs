@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-pub(crate) use guard::now;
+pub(crate) use guard::{Allowance, now};
 pub(crate) use mutate::Grammar;
 pub(crate) use outcome::Outcome;
 
@@ -48,6 +48,9 @@ pub(crate) struct Settings {
     pub(crate) findings: PathBuf,
     /// Writes every input there before it is read, for what ends the process.
     pub(crate) careful: bool,
+    pub(crate) allowance: Allowance,
+    /// Looks at the memory of the process, which has to be nobody else's.
+    pub(crate) memory: bool,
 }
 
 /// What came of a target.

@@ -2,7 +2,7 @@ use super::guard::{Fault, Guard};
 
 /// How often a shorter input is tried. One that is slow takes its time.
 const TRIES: usize = 3000;
-const SLOW_TRIES: usize = 60;
+const SLOW_TRIES: usize = 30;
 
 /// A shorter input with the same fault: pieces are left out, large ones first,
 /// then bytes become spaces.

@@ -74,7 +74,7 @@ pub(super) const JOB: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 30_000,
+    smoke: 4_000,
 };
 
 fn check(input: &[u8]) -> Outcome {

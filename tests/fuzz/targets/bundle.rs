@@ -56,7 +56,7 @@ pub(super) const BUNDLE: Entry = Entry {
         names: &[".ndjson"],
         split: Split::Lines,
     },
-    smoke: 12_000,
+    smoke: 2_500,
 };
 
 fn check(text: &[u8]) -> Outcome {

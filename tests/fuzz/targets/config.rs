@@ -65,7 +65,7 @@ pub(super) const CONFIG: Entry = Entry {
         names: &["ingest.toml"],
         split: Split::Whole,
     },
-    smoke: 6_000,
+    smoke: 12_000,
 };
 
 /// Lines that hold a secret where none belongs. None may be repeated as long

@@ -40,7 +40,7 @@ pub(super) const CLIENT: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 15_000,
+    smoke: 5_000,
 };
 
 fn check(input: &[u8]) -> Outcome {

@@ -58,7 +58,7 @@ pub(super) const HEADERS: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 60_000,
+    smoke: 50_000,
 };
 
 fn check(input: &[u8]) -> Outcome {

@@ -72,7 +72,7 @@ pub(super) const MESSAGES: Entry = Entry {
         names: &[".hl7", ".HL7", ".er7", ".adm", ".txt", ".bin"],
         split: Split::Whole,
     },
-    smoke: 20_000,
+    smoke: 1_500,
 };
 
 fn check(bytes: &[u8]) -> Outcome {

@@ -73,7 +73,7 @@ pub(super) const HEAD: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 2_000,
+    smoke: 5_000,
 };
 
 fn limits() -> Limits {

@@ -59,7 +59,7 @@ pub(super) const PRIVATE: Entry = Entry {
         names: &[".pem", ".json"],
         split: Split::Whole,
     },
-    smoke: 3_000,
+    smoke: 12_000,
 };
 
 /// Public keys, as JWK.
@@ -95,7 +95,7 @@ pub(super) const PUBLIC: Entry = Entry {
         names: &[".json"],
         split: Split::Whole,
     },
-    smoke: 20_000,
+    smoke: 50_000,
 };
 
 fn private(file: &[u8]) -> Outcome {

@@ -39,7 +39,7 @@ pub(super) const FRAMES: Entry = Entry {
         names: &[".hl7"],
         split: Split::Whole,
     },
-    smoke: 60_000,
+    smoke: 8_000,
 };
 
 /// An event that outlives its decoder.

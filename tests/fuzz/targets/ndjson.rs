@@ -32,7 +32,7 @@ pub(super) const LINES: Entry = Entry {
         names: &[".ndjson"],
         split: Split::Start,
     },
-    smoke: 60_000,
+    smoke: 6_000,
 };
 
 /// Files of Bundles that name what was deleted.
@@ -70,7 +70,7 @@ pub(super) const DELETIONS: Entry = Entry {
         names: &[".ndjson"],
         split: Split::Start,
     },
-    smoke: 40_000,
+    smoke: 10_000,
 };
 
 /// A line that outlives its reader: its bytes, number and offset; no bytes

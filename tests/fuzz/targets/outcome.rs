@@ -38,7 +38,7 @@ pub(super) const OUTCOME: Entry = Entry {
         names: &["OperationOutcome.ndjson"],
         split: Split::Lines,
     },
-    smoke: 40_000,
+    smoke: 100_000,
 };
 
 /// What servers say they can do.
@@ -58,7 +58,7 @@ pub(super) const CAPABILITIES: Entry = Entry {
         names: &["CapabilityStatement.ndjson"],
         split: Split::Lines,
     },
-    smoke: 40_000,
+    smoke: 100_000,
 };
 
 fn outcome(json: &[u8]) -> Outcome {

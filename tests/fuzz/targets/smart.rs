@@ -39,7 +39,7 @@ pub(super) const SMART: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 20_000,
+    smoke: 8_000,
 };
 
 fn check(input: &[u8]) -> Outcome {

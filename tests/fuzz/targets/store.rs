@@ -30,7 +30,7 @@ pub(super) const SERVER: Entry = Entry {
         names: &[],
         split: Split::Whole,
     },
-    smoke: 300,
+    smoke: 400,
 };
 
 const METADATA: &str = r#"200
