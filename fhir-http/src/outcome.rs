@@ -108,7 +108,10 @@ impl Issue {
     fn plain_code(&self) -> Option<&str> {
         let is_plain = !self.code.is_empty()
             && self.code.len() <= 32
-            && self.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            && self
+                .code
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b == b'-');
         is_plain.then_some(&self.code)
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Mutator<'a> {
             [] => NUMBERS,
             tokens => tokens,
         };
-        *self.random.choose::<&str>(tokens)
+        self.random.choose::<&str>(tokens)
     }
 
     /// A place in the bytes: anywhere, or where a part begins or ends.
