@@ -23,8 +23,14 @@ pub(crate) struct Adt {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdtAction {
     /// Receive messages over MLLP and fetch their patients, until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        ingest adt listen --connection memorial --listen 0.0.0.0:2575\n  \
+        ingest adt listen --tls-cert chain.pem --tls-key key.pem")]
     Listen(Listen),
     /// Take messages from files: one, many, or batches, framed or not
+    #[command(after_help = "Examples:\n  \
+        ingest adt process messages/\n  \
+        ingest adt process --connection memorial a01.hl7")]
     Process {
         /// Connection the messages belong to [default: the only one]
         #[arg(long, value_name = "NAME")]
@@ -34,6 +40,9 @@ pub(crate) enum AdtAction {
         paths: Vec<PathBuf>,
     },
     /// Fetch the patients that messages asked for
+    #[command(after_help = "Examples:\n  \
+        ingest adt work --drain\n  \
+        ingest adt work --connection memorial")]
     Work {
         /// End when nothing waits any more
         #[arg(long)]
@@ -43,11 +52,16 @@ pub(crate) enum AdtAction {
         connection: Option<String>,
     },
     /// Messages that can't be worked on, and fetches that were given up
+    #[command(after_help = "Examples:\n  \
+        ingest adt dead-letters list\n  \
+        ingest adt dead-letters replay --all")]
     DeadLetters {
         #[command(subcommand)]
         action: DeadLettersAction,
     },
     /// The archive of messages as they came
+    #[command(after_help = "Examples:\n  \
+        ingest adt raw show acme/2026/11/26/LAB/4711-00112233445566aa.hl7")]
     Raw {
         #[command(subcommand)]
         action: RawAction,
@@ -82,13 +96,20 @@ pub(crate) struct Listen {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersAction {
     /// All of them, without their content
+    #[command(after_help = "Examples:\n  \
+        ingest adt dead-letters list")]
     List,
     /// One with its message, which is patient data
+    #[command(after_help = "Examples:\n  \
+        ingest adt dead-letters show 3")]
     Show {
         /// Its number in the list
         id: i64,
     },
     /// Try again
+    #[command(after_help = "Examples:\n  \
+        ingest adt dead-letters replay 3 5\n  \
+        ingest adt dead-letters replay --all")]
     Replay {
         /// Their numbers in the list
         #[arg(
@@ -106,6 +127,8 @@ pub(crate) enum DeadLettersAction {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RawAction {
     /// Print a message as it came, which is patient data
+    #[command(after_help = "Examples:\n  \
+        ingest adt raw show acme/2026/11/26/LAB/4711-00112233445566aa.hl7")]
     Show {
         /// Its key, as in the display of the entity of a Provenance
         #[arg(value_name = "KEY")]

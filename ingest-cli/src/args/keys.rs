@@ -26,6 +26,9 @@ pub(crate) struct Keys {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysAction {
     /// Make the first key for an algorithm, which signs at once
+    #[command(after_help = "Examples:\n  \
+        ingest keys generate\n  \
+        ingest keys generate --tenant acme --alg ES384")]
     Generate {
         /// How it signs
         #[arg(long = "alg", value_name = "ALG", default_value = "RS384")]
@@ -35,6 +38,8 @@ pub(crate) enum KeysAction {
         bits: Bits,
     },
     /// Take in a key that was made elsewhere, as PEM or JWK
+    #[command(after_help = "Examples:\n  \
+        ingest keys import client.pem")]
     Import {
         /// Its file
         file: PathBuf,
@@ -45,8 +50,13 @@ pub(crate) enum KeysAction {
         times: Times,
     },
     /// All keys, and what each is good for
+    #[command(after_help = "Examples:\n  \
+        ingest keys list")]
     List,
     /// Put a new key in the place of the active one, for every algorithm in use
+    #[command(after_help = "Examples:\n  \
+        ingest keys rotate --if-older-than 30d --lead-time 1h   for cron\n  \
+        ingest keys rotate --grace 0                            a key that leaked")]
     Rotate {
         /// Only for this algorithm
         #[arg(long = "alg", value_name = "ALG")]
@@ -61,6 +71,8 @@ pub(crate) enum KeysAction {
         if_older_than: Option<Age>,
     },
     /// Take a key out of use
+    #[command(after_help = "Examples:\n  \
+        ingest keys retire J0CNppND --grace 24h")]
     Retire {
         /// Its kid, or the beginning of it
         // One in 64 begins with a hyphen.
@@ -74,8 +86,13 @@ pub(crate) enum KeysAction {
         force: bool,
     },
     /// Erase keys whose grace is over; every other change does so as well
+    #[command(after_help = "Examples:\n  \
+        ingest keys prune")]
     Prune,
     /// Print public keys, for an EHR that takes them by hand
+    #[command(after_help = "Examples:\n  \
+        ingest keys export-public > jwks.json\n  \
+        ingest keys export-public --form pem")]
     ExportPublic {
         /// Only this one: its kid, or the beginning of it
         #[arg(long, value_name = "KID", allow_hyphen_values = true)]
@@ -191,6 +208,9 @@ pub(crate) struct Jwks {
 #[derive(Debug, Subcommand)]
 pub(crate) enum JwksAction {
     /// Answer requests for the key sets of all tenants, until Ctrl-C
+    #[command(after_help = "Examples:\n  \
+        ingest jwks serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n  \
+        ingest jwks serve --listen 127.0.0.1:8282       behind a proxy")]
     Serve {
         /// Address to listen on; without TLS, of this machine only
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8282")]
@@ -209,6 +229,8 @@ pub(crate) enum JwksAction {
         connections_per_address: usize,
     },
     /// Write the key sets as files for a web server, each with the headers it needs
+    #[command(after_help = "Examples:\n  \
+        ingest jwks export --out site")]
     Export {
         /// Folder for the files [default: the default key set, to standard output]
         #[arg(long, value_name = "DIR")]

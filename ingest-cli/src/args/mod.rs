@@ -4,6 +4,8 @@ mod adt;
 mod fetch;
 mod keys;
 mod network;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -21,11 +23,13 @@ pub(crate) use network::{Bulk, Demo, Init, Sandbox, Since, Status, Test, Verify}
 /// Results go to standard output, progress and logs to standard error.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 ok · 1 unexpected · 2 usage · 3 records quarantined \
+#[command(after_help = "Examples:\n  \
+    ingest demo                     all of it, with an EHR of our own\n  \
+    ingest init acme                a configuration to begin with\n  \
+    ingest load --db out.db data/   files, without a configuration\n\n\
+    Exit codes: 0 ok · 1 unexpected · 2 usage · 3 records quarantined \
     (with --strict) · 4 configuration · 5 authentication · 6 network · 7 server refused · \
-    8 already running · 10 store · 11 partial · 12 interrupted"
-)]
+    8 already running · 10 store · 11 partial · 12 interrupted")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -33,8 +37,9 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options of every command, which help shows after its own.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Configuration file [default: ./ingest.toml, if there is one]
     #[arg(long, global = true, env = "INGEST_CONFIG", value_name = "FILE")]
@@ -90,18 +95,23 @@ pub(crate) enum Command {
     Normalize(Normalize),
     /// Write the store back to NDJSON, one file a type
     Export(Export),
-    /// Compare what is known of the store with what its FHIR server has, and note what others changed
+    /// Compare what is known of a FHIR server that is the store with what it has
     Verify(Verify),
     /// Look at past runs
     Runs(Runs),
     /// Look at records that were refused
     Quarantine(Quarantine),
     /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  \
+        ingest completions bash > /etc/bash_completion.d/ingest\n  \
+        ingest completions zsh > _ingest")]
     Completions {
         /// The shell
         shell: Shell,
     },
     /// Print the manual page
+    #[command(after_help = "Examples:\n  \
+        ingest man > ingest.1")]
     Man,
 }
 
@@ -171,6 +181,10 @@ impl From<IdModeArg> for IdMode {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest load --db out.db data/                     a folder of files\n  \
+    zcat all.ndjson.gz | ingest load --db out.db -    standard input\n  \
+    ingest load --source-system urn:acme:ehr a.json   the configured store, else ingest.db")]
 pub(crate) struct Load {
     #[command(flatten)]
     pub(crate) db: Db,
@@ -185,6 +199,9 @@ pub(crate) struct Load {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest normalize data/ > normalized.ndjson\n  \
+    ingest normalize --hashes data/ > hashes.tsv")]
 pub(crate) struct Normalize {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -197,6 +214,9 @@ pub(crate) struct Normalize {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest export --out data\n  \
+    ingest export --type Patient,Encounter")]
 pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) db: Db,
@@ -209,6 +229,9 @@ pub(crate) struct Export {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest runs list --limit 5\n  \
+    ingest runs show 01M8D8AT")]
 pub(crate) struct Runs {
     #[command(flatten)]
     pub(crate) db: Db,
@@ -219,12 +242,16 @@ pub(crate) struct Runs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsAction {
     /// The last runs, newest first
+    #[command(after_help = "Examples:\n  \
+        ingest runs list --limit 5")]
     List {
         /// How many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, value_name = "N", default_value_t = 20)]
         limit: usize,
     },
     /// One run in full
+    #[command(after_help = "Examples:\n  \
+        ingest runs show 01M8D8AT")]
     Show {
         /// Its id, or the beginning of it
         id: String,
@@ -232,6 +259,10 @@ pub(crate) enum RunsAction {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest quarantine list\n  \
+    ingest quarantine show 7\n  \
+    ingest quarantine export > refused.ndjson")]
 pub(crate) struct Quarantine {
     #[command(flatten)]
     pub(crate) db: Db,
@@ -242,17 +273,24 @@ pub(crate) struct Quarantine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineAction {
     /// The records with place and reason, without their content
+    #[command(after_help = "Examples:\n  \
+        ingest quarantine list\n  \
+        ingest quarantine list --run 01M8D8AT7AB0ZWXFV1ESBGE33C")]
     List {
         /// Only records that this run refused first
         #[arg(long, value_name = "ID")]
         run: Option<String>,
     },
     /// One record with its content, which is patient data
+    #[command(after_help = "Examples:\n  \
+        ingest quarantine show 7")]
     Show {
         /// Its number in the list
         id: u64,
     },
     /// All records as they were received, one a line
+    #[command(after_help = "Examples:\n  \
+        ingest quarantine export > refused.ndjson")]
     Export {
         /// Only records that this run refused first
         #[arg(long, value_name = "ID")]

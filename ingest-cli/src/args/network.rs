@@ -7,7 +7,9 @@ use std::str::FromStr;
 use super::Db;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest demo --keep demo")]
+#[command(after_help = "Examples:\n  \
+    ingest demo\n  \
+    ingest demo --keep demo")]
 pub(crate) struct Demo {
     /// Keep the store, the keys and the configuration in this folder
     #[arg(long, value_name = "DIR")]
@@ -18,7 +20,8 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest init acme && $EDITOR acme/ingest.toml")]
+#[command(after_help = "Examples:\n  \
+    ingest init acme && $EDITOR acme/ingest.toml")]
 pub(crate) struct Init {
     /// Folder for the file
     #[arg(value_name = "DIR", default_value = ".")]
@@ -37,7 +40,9 @@ pub(crate) struct Test {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest verify && ingest bulk memorial --since full")]
+#[command(after_help = "Examples:\n  \
+    ingest verify && ingest bulk memorial --since full\n\n\
+    What others changed or deleted there is noted, and written anew when it comes again.")]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) db: Db,
@@ -111,13 +116,18 @@ impl FromStr for Since {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ingest status\n  \
+    ingest status --json")]
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) db: Db,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ingest sandbox --listen 127.0.0.1:8181 --fault file/1:1:cut=1000")]
+#[command(after_help = "Examples:\n  \
+    ingest sandbox --listen 127.0.0.1:8181\n  \
+    ingest sandbox --fault file/1:1:cut=1000")]
 pub(crate) struct Sandbox {
     /// Address to listen on, of this machine only
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8181")]
