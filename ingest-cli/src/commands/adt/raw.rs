@@ -10,10 +10,11 @@ pub(super) fn show(site: &Site<'_>, key: &str) -> Result<Exit, Failure> {
     // The key begins with the tenant, as it was written then.
     let tenant = key.as_str().split('/').next();
     let Some(message) = site.archive_of(tenant)?.get(&site.state()?, &key)? else {
-        return Err(Failure::new(
-            Exit::Usage,
-            "the archive has no message under this key",
-        ));
+        return Err(
+            Failure::new(Exit::Usage, "the archive has no message under this key").hint(
+                "the key is the display of an entity of the Provenance, and of a dead letter",
+            ),
+        );
     };
     print(&message)
 }

@@ -9,7 +9,7 @@ use ingest_pipeline::state::State;
 
 use crate::args::Db;
 use crate::context::{self, Context, Target};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// What all commands of the real-time channel share.
 pub(crate) struct Site<'a> {
@@ -57,7 +57,14 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The state as it is: where there is none, looking makes none.
     pub(crate) fn state(&self) -> Result<State, Failure> {
+        if !self.state_path.exists() {
+            let path = self.state_path.display();
+            let message = format!("there is no state at {path}: no message was received there");
+            return Err(Failure::new(Exit::Store, message)
+                .hint("name the store with --db, or the configuration with --config"));
+        }
         Ok(State::open(&self.state_path)?)
     }
 
