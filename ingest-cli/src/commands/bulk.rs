@@ -1,15 +1,15 @@
 use std::path::Path;
 
+use ingest_pipeline::Observer;
 use ingest_pipeline::access::StoreAccess;
 use ingest_pipeline::bulk::{Bulk, BulkOptions, BulkSummary, Since};
 use ingest_pipeline::config::{self, ConnectionSettings, ExportLevel};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
 use ingest_pipeline::store::RunState;
-use ingest_pipeline::{Observer, is_resource_type};
 use serde_json::json;
 
-use super::load;
+use super::{check_types, load};
 use crate::args;
 use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
@@ -68,16 +68,6 @@ impl Job<'_> {
         let mut state = State::open(self.state)?;
         let bulk = Bulk::new(self.settings, options, self.around);
         Ok(bulk.run(self.store, &mut state, observer)?)
-    }
-}
-
-fn check_types(types: &[String]) -> Result<(), Failure> {
-    match types.iter().find(|name| !is_resource_type(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("`{name}` is no resource type of FHIR R4");
-            Err(Failure::new(Exit::Usage, message).hint("as in --type Patient,Encounter"))
-        }
     }
 }
 

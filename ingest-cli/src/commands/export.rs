@@ -1,12 +1,14 @@
 use ingest_pipeline::export;
 use serde_json::json;
 
+use super::check_types;
 use crate::args;
 use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use crate::report;
 
 pub(crate) fn run(context: &Context<'_>, args: &args::Export) -> Result<Exit, Failure> {
+    check_types(args.types.as_deref().unwrap_or_default())?;
     let target = context.store(&args.db, &context::surroundings()?)?;
     let mut store = target.access().read()?;
     let files = export(&mut *store, args.types.as_deref(), &args.out)?;
