@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Sandbox) -> Result<Exit, F
             .hint("the sandbox speaks plain HTTP: 127.0.0.1:PORT"));
     }
     let fail =
-        |error: ehr_sandbox::Error| Failure::new(Exit::Unexpected, ingest_pipeline::causes(&error));
+        |exit| move |error: ehr_sandbox::Error| Failure::new(exit, ingest_pipeline::causes(&error));
     let faults = FaultPlan::of(&args.fault).map_err(|error| {
         Failure::new(
             Exit::Usage,
@@ -27,7 +27,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Sandbox) -> Result<Exit, F
         )
     })?;
     let data = match &args.data {
-        Some(folder) => Data::from_ndjson_folder(folder).map_err(fail)?,
+        Some(folder) => Data::from_ndjson_folder(folder)
+            .map_err(fail(Exit::Usage))
+            .map_err(|failure| failure.hint("--data takes a folder of .ndjson or .jsonl files"))?,
         None => Data::synthetic(1, args.patients),
     };
     let client = match &args.jwks {
@@ -40,7 +42,8 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Sandbox) -> Result<Exit, F
         .faults(faults)
         .listen(args.listen)
         .start()
-        .map_err(fail)?;
+        .map_err(fail(Exit::Configuration))
+        .map_err(|failure| failure.hint("choose another address with --listen"))?;
     tell(context, args, &sandbox)?;
     let interrupt = Interrupt::new();
     signals::stop(&interrupt)?;
