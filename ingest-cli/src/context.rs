@@ -58,14 +58,14 @@ impl<'a> Context<'a> {
     /// of the resources on a server.
     pub(crate) fn file(&self, db: &Db) -> Result<PathBuf, Failure> {
         if let Some(path) = &db.db {
-            return Ok(path.clone());
+            return a_file(path.clone());
         }
         let config = self.config()?;
         if let Some(server) = config.store_server().map_err(Error::from)? {
-            return Ok(server.state);
+            return a_file(server.state);
         }
         let path = config.store.sqlite.clone();
-        Ok(path.unwrap_or_else(|| "ingest.db".into()))
+        a_file(path.unwrap_or_else(|| "ingest.db".into()))
     }
 
     /// Runs, quarantine and what else of the store is on this machine.
@@ -90,7 +90,15 @@ impl<'a> Context<'a> {
         match (found, name) {
             (None, Some(name)) => {
                 let message = format!("the configuration has no tenant {name}");
-                Err(Failure::new(Exit::Configuration, message))
+                let known: Vec<_> = tenants.keys().map(String::as_str).collect();
+                Err(
+                    Failure::new(Exit::Configuration, message).hint(match known.is_empty() {
+                        true => {
+                            "leave --tenant out, or name a configuration with --config".to_owned()
+                        }
+                        false => format!("there are: {}", known.join(", ")),
+                    }),
+                )
             }
             (found, _) => Ok(found.cloned().unwrap_or_default()),
         }
@@ -167,6 +175,16 @@ impl<'a> Context<'a> {
             tenant.organization.unwrap_or_else(|| "ingest".to_owned()),
         ))
     }
+}
+
+/// SQLite would call a folder an I/O error.
+fn a_file(path: PathBuf) -> Result<PathBuf, Failure> {
+    if !path.is_dir() {
+        return Ok(path);
+    }
+    let message = format!("{} is a folder, and a store is a file", path.display());
+    let hint = format!("name a file, such as {}", path.join("ingest.db").display());
+    Err(Failure::new(Exit::Store, message).hint(hint))
 }
 
 /// A store of the command line or the configuration.
