@@ -45,7 +45,7 @@ pub enum ConfigError {
         known: Vec<String>,
     },
     /// No connection was named, and there isn't exactly one.
-    #[error("which connection? {}", listed(known))]
+    #[error("which connection? {}", choice(known))]
     NoOnlyConnection {
         /// Those there are.
         known: Vec<String>,
@@ -102,6 +102,26 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// What to do about it, where the text does not say it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        let hint = match self {
+            Self::Read { .. } => {
+                "check --config and INGEST_CONFIG; ingest init writes a new configuration"
+            }
+            Self::UnknownConnection { known, .. } | Self::NoOnlyConnection { known }
+                if known.is_empty() =>
+            {
+                "describe it in [connections.NAME] of ./ingest.toml or the file of --config; ingest init writes one"
+            }
+            Self::NoOnlyConnection { .. } => "choose one with --connection",
+            Self::NoSecret { .. } => "set the environment variable, or write the file",
+            Self::Exists { .. } => "edit it, or choose another folder",
+            Self::Write { .. } => "choose a folder that this user may write to",
+            _ => return None,
+        };
+        Some(hint)
+    }
+
     /// The same error of a connection that now has a name.
     pub(super) fn within(mut self, connection: &str) -> Self {
         if let Self::Invalid { table, .. } = &mut self {
@@ -117,6 +137,13 @@ impl ConfigError {
         }
         self
     }
+}
+
+fn choice(known: &[String]) -> String {
+    if known.is_empty() {
+        return "the configuration has none".to_owned();
+    }
+    listed(known)
 }
 
 fn listed(known: &[String]) -> String {

@@ -301,6 +301,10 @@ impl Error {
             Self::Input { .. } | Self::NoInput { .. } => {
                 "give NDJSON files, Bundles as .json, or folders of them; - is standard input"
             }
+            Self::Config(error) => error.hint()?,
+            Self::Output { .. } => {
+                "is the disk full, the place not writable for this user, or a file where a folder has to be?"
+            }
             Self::Store(fhir_store::Error::NotFound { .. }) => {
                 "name the store with --db, or load something into it first"
             }

@@ -121,6 +121,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
     }
     let hint = match error {
         Error::KeyRing(error) => return ring_hint(error),
+        Error::File { .. } => {
+            "check the path and that this user may read it; one in the configuration is relative to its file"
+        }
         Error::NoRing => {
             "set `keys` of the tenant to a folder, and make a key: ingest keys generate"
         }
@@ -148,6 +151,9 @@ fn ring_hint(error: &jwks_publisher::Error) -> Option<String> {
             "set INGEST_KEY_PASSPHRASE, or `key_file` of the tenant to a file of mode 0600 with 64 hexadecimal digits (openssl rand -hex 32)"
         }
         E::NoSuchKey { .. } => "ingest keys list shows those there are",
+        E::WrongSecret { .. } => {
+            "compare INGEST_KEY_PASSPHRASE, or the `key_file` of the tenant, with what the ring was made with; a damaged ring comes back from a backup"
+        }
         E::OtherSecret { .. } => {
             "a passphrase is taken from INGEST_KEY_PASSPHRASE, a key from the `key_file` of the tenant"
         }
