@@ -18,5 +18,6 @@ mod r4_examples;
 mod secrets;
 mod sources;
 mod store;
+mod usability;
 mod util;
 mod views;
