@@ -199,7 +199,7 @@ pub enum TransportError {
     #[error("the connection failed")]
     Connect(#[source] BoxError),
     /// TLS could not be agreed on, or the certificate is not trusted.
-    #[error("the TLS handshake failed; for a private CA, add its certificate")]
+    #[error("the TLS handshake failed")]
     Tls(#[source] BoxError),
     /// A time limit passed.
     #[error("timed out: {0}")]

@@ -5,6 +5,7 @@ use std::io;
 
 use ureq::{Error, Timeout};
 
+use super::tls_faults;
 use crate::TransportError;
 
 pub(super) fn transport(error: Error) -> TransportError {
@@ -13,7 +14,7 @@ pub(super) fn transport(error: Error) -> TransportError {
         Error::HostNotFound => TransportError::Resolve("it has no address".into()),
         Error::Io(error) => from_io(error),
         Error::Tls(_) | Error::Pem(_) | Error::Rustls(_) | Error::TlsRequired => {
-            TransportError::Tls(error.into())
+            TransportError::Tls(tls_faults::told(error))
         }
         Error::ConnectionFailed => TransportError::Connect("no address answers".into()),
         Error::ConnectProxyFailed(_) => TransportError::Connect("the proxy refuses".into()),
@@ -45,7 +46,7 @@ fn from_io(error: io::Error) -> TransportError {
         .get_ref()
         .is_some_and(|inner| inner.is::<rustls::Error>())
     {
-        return TransportError::Tls(error.into());
+        return TransportError::Tls(tls_faults::told_io(error));
     }
     if error.kind() == io::ErrorKind::TimedOut {
         return TransportError::Timeout("the network gave up");

@@ -2,6 +2,7 @@
 
 mod config;
 mod faults;
+mod tls_faults;
 mod trust;
 
 use std::io::{self, Read};

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::crypto::ring::default_provider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -139,8 +141,11 @@ impl Authority {
     }
 
     pub(crate) fn identity(&self, name: &str) -> Identity {
+        self.identity_of(CertificateParams::new(vec![name.to_owned()]).unwrap())
+    }
+
+    fn identity_of(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {
             chain: certificate.pem(),
@@ -150,9 +155,21 @@ impl Authority {
 
     /// Of a server named `name`; with `clients`, only for those it signed.
     pub(crate) fn server(&self, name: &str, clients: Option<&Self>) -> ServerConfig {
+        let identity = self.identity(name);
+        Self::server_with(&identity, clients)
+    }
+
+    /// Of a server whose certificate is valid in these years.
+    pub(crate) fn server_of_years(&self, name: &str, from: i32, to: i32) -> ServerConfig {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+        Self::server_with(&self.identity_of(params), None)
+    }
+
+    fn server_with(identity: &Identity, clients: Option<&Self>) -> ServerConfig {
         use rustls_pki_types::pem::PemObject;
 
-        let identity = self.identity(name);
         let certificate = CertificateDer::from_pem_slice(identity.chain.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
         let provider = Arc::new(default_provider());

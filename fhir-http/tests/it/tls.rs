@@ -35,6 +35,38 @@ fn certificates_are_verified() {
 }
 
 #[test]
+fn what_is_wrong_with_a_server_is_told_in_plain_words() {
+    let authority = Authority::new();
+    let trusting = local().root_certificates(authority.pem.clone());
+    let years = |from, to| Server::tls(authority.server_of_years("localhost", from, to), ok);
+    let right = || Server::tls(authority.server("localhost", None), ok);
+    let cases = [
+        (years(2001, 2002), &trusting, "localhost", "has expired"),
+        (
+            years(2998, 2999),
+            &trusting,
+            "localhost",
+            "is not valid yet",
+        ),
+        (right(), &trusting, "127.0.0.1", "is for another host name"),
+        (right(), &local(), "localhost", "is not trusted here"),
+        (
+            Server::plain(ok),
+            &trusting,
+            "localhost",
+            "does not speak TLS",
+        ),
+    ];
+    for (server, config, host, words) in cases {
+        let error = send(config, &format!("https://{host}:{}/", server.port)).unwrap_err();
+        let TransportError::Tls(fault) = error else {
+            panic!("{words}: {error:?}");
+        };
+        assert!(fault.to_string().contains(words), "{words}: {fault}");
+    }
+}
+
+#[test]
 fn client_certificates() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let server = Server::tls(authority.server("localhost", Some(&clients)), ok);

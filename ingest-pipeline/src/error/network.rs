@@ -189,9 +189,13 @@ fn export_hint(error: &fhir_bulk::Error) -> Option<&'static str> {
 
 const fn http_hint(error: &fhir_http::Error) -> Option<&'static str> {
     match error {
-        fhir_http::Error::Transport { .. } => {
-            Some("check the address, the network and the proxy; for a private CA set http.ca_file")
-        }
+        fhir_http::Error::Transport {
+            source: fhir_http::TransportError::Tls(_),
+            ..
+        } => Some(
+            "check the address, the server's certificate and the clock here; for a private CA set http.ca_file",
+        ),
+        fhir_http::Error::Transport { .. } => Some("check the address, the network and the proxy"),
         _ => None,
     }
 }
