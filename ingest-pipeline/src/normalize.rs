@@ -70,11 +70,8 @@ pub fn normalize(
     let kept = keep_stdin(inputs, &options.spool)?;
     let inputs: Vec<_> = inputs
         .iter()
-        .map(|input| match (&input.path, &kept) {
-            (None, Some(file)) => Input {
-                path: Some(file.path().to_owned()),
-                ..input.clone()
-            },
+        .map(|input| match &kept {
+            Some(stdin) if input.is_stdin() => stdin.clone(),
             _ => input.clone(),
         })
         .collect();
@@ -87,15 +84,15 @@ pub fn normalize(
     job.write(&matches, out, observer)
 }
 
-fn keep_stdin(inputs: &[Input], folder: &Path) -> Result<Option<tempfile::NamedTempFile>> {
-    if inputs.iter().all(|input| input.path.is_some()) {
+/// In a file without a name, which is gone with the process however it ends.
+fn keep_stdin(inputs: &[Input], folder: &Path) -> Result<Option<Input>> {
+    if !inputs.iter().any(Input::is_stdin) {
         return Ok(None);
     }
     let keep = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        io::copy(&mut io::stdin().lock(), &mut file)?;
-        file.flush()?;
-        Ok(file)
+        let mut file = tempfile::tempfile_in(folder)?;
+        let size = io::copy(&mut io::stdin().lock(), &mut file)?;
+        Ok(Input::opened(file, size, Input::stdin().name()))
     };
     keep().map(Some).map_err(|source| Error::Spool {
         folder: folder.to_owned(),

@@ -57,6 +57,11 @@ impl Input {
         }
     }
 
+    /// Whether it can be read only once.
+    pub(crate) const fn is_stdin(&self) -> bool {
+        self.path.is_none() && self.opened.is_none()
+    }
+
     /// A file that is open already, and may have no name any more: lines of
     /// NDJSON, read from the beginning.
     #[must_use]
