@@ -40,7 +40,14 @@ pub fn export(
         Some(types) => types.to_vec(),
         None => store.types()?,
     };
-    fs::create_dir_all(folder).map_err(|source| output(folder, source))?;
+    // What is in it is patient data, so a new folder is for its owner only.
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|source| output(folder, source))?;
     types
         .into_iter()
         .map(|resource_type| one(store, resource_type, folder))
