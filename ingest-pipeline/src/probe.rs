@@ -154,7 +154,12 @@ type Found = (String, Option<String>);
 impl Probe<'_> {
     fn authentication(&mut self, auth: &BackendServices) {
         let discovered = self.step("discovery", || match auth.configuration()? {
-            Some(document) => Ok((format!("token endpoint {}", document.token_endpoint), None)),
+            Some(document) => {
+                // Without its query, which may hold anything.
+                let endpoint = document.token_endpoint.to_string();
+                let shown = endpoint.split('?').next().unwrap_or_default();
+                Ok((format!("token endpoint {shown}"), None))
+            }
             None => Ok((
                 "not needed: the token endpoint is configured".to_owned(),
                 None,
