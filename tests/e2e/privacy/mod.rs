@@ -1,0 +1,12 @@
+//! An audit of what is told to whom: everything that commands write, and all
+//! they leave on the disk, is searched for canaries of every kind.
+
+mod adt;
+mod audit;
+mod bulk;
+mod canary;
+mod content;
+mod disk;
+mod load;
+mod server;
+mod settings;
