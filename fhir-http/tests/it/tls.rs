@@ -1,9 +1,5 @@
 //! Certificates, keys and other settings of the transport.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread;
-
 use fhir_http::{Error, Roots, TransportError, UreqClient, UreqConfig};
 
 use crate::network::{local, ok, read, send};
@@ -54,12 +50,6 @@ fn what_is_wrong_with_a_server_is_told_in_plain_words() {
         ),
         (right(), &trusting, "127.0.0.1", "is for another host name"),
         (right(), &local(), "localhost", "is not trusted here"),
-        (
-            Server::plain(ok),
-            &trusting,
-            "localhost",
-            "does not speak TLS",
-        ),
     ];
     for (server, config, host, words) in cases {
         let error = send(config, &format!("https://{host}:{}/", server.port)).unwrap_err();
@@ -68,18 +58,6 @@ fn what_is_wrong_with_a_server_is_told_in_plain_words() {
         };
         assert!(fault.to_string().contains(words), "{words}: {fault}");
     }
-}
-
-/// The port of a server that answers whatever comes first in plain HTTP.
-fn plain_http() -> u16 {
-    let listener = TcpListener::bind("localhost:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let (mut socket, _) = listener.accept().unwrap();
-        let _ = socket.read(&mut [0; 1024]);
-        let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
-    });
-    port
 }
 
 #[test]
