@@ -126,6 +126,8 @@ fn a_day_from_files_ends_like_one_over_the_network() {
 #[test]
 fn wrong_input_is_told_with_what_to_do() {
     let site = Site::new(1);
+    // Makes the state that dead letters are looked for in.
+    site.folder.run(["adt", "work", "--drain"]).exits(0);
     for (arguments, exit, says) in [
         (&["adt", "process", "missing.hl7"][..], 2, "missing.hl7"),
         (
