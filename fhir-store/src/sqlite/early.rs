@@ -4,7 +4,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::current::{Current, at};
-use super::filter::Filter;
 use super::open::CACHE_SIZE;
 use crate::Result;
 
@@ -16,7 +15,6 @@ use crate::Result;
 ///
 /// Every resource in it has one version, which is not deleted: whatever else comes, the index is built first.
 pub(super) struct Early {
-    filter: Filter,
     /// What is not yet in the table; sorted on the way there.
     recent: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
 }
@@ -40,14 +38,8 @@ impl Early {
         // Else there is no bound.
         connection.pragma_update(Some("temp"), "cache_size", TEMPORARY)?;
         Ok(Self {
-            filter: Filter::new(),
             recent: HashMap::default(),
         })
-    }
-
-    /// Knows everything that was written since.
-    pub(super) fn into_filter(self) -> Filter {
-        self.filter
     }
 
     pub(super) fn find(
@@ -57,9 +49,6 @@ impl Early {
         type_id: i64,
         id: &str,
     ) -> Result<Found> {
-        if !self.filter.may_contain(hash) {
-            return Ok(Found::Nothing);
-        }
         let recent = self.recent.get(&hash).copied();
         let seq = match recent {
             Some(seq) => Some(seq),
@@ -77,7 +66,6 @@ impl Early {
 
     /// Notes the first version of a resource that was not found.
     pub(super) fn insert(&mut self, connection: &Connection, hash: u64, seq: i64) -> Result<()> {
-        self.filter.insert(hash);
         self.recent.insert(hash, seq);
         if self.recent.len() < MOST_RECENT {
             return Ok(());

@@ -41,7 +41,6 @@ impl Keys {
     pub(super) fn begin_early(&mut self, connection: &Connection) -> Result<()> {
         if self.is_indexed() {
             self.place = Place::Early(Early::begin(connection)?);
-            self.filter = None;
         }
         Ok(())
     }
@@ -65,9 +64,7 @@ impl Keys {
             return Ok(());
         }
         // Sorting takes memory too. Should it fail, all of this is made anew.
-        if let Place::Early(early) = std::mem::replace(&mut self.place, Place::Nowhere) {
-            self.filter = Some(early.into_filter());
-        }
+        self.place = Place::Nowhere;
         early::build_index(connection)?;
         self.place = Place::Index;
         Ok(())
@@ -76,9 +73,6 @@ impl Keys {
     /// Builds the index where that was left for the end of a run, with no more memory taken than for that.
     pub(super) fn end_run(&mut self, connection: &Connection) -> Result<()> {
         self.filter = None;
-        if self.is_early() {
-            self.place = Place::Nowhere;
-        }
         self.build_index(connection)
     }
 
@@ -89,12 +83,20 @@ impl Keys {
     /// `false` where it is certain that there is no such resource, without more than a glance.
     pub(super) fn may_hold(&self, connection: &Connection, type_id: i64, id: &str) -> Result<bool> {
         let hash = self.hash(type_id, id);
-        if let Place::Early(early) = &self.place {
-            let found = early.find(connection, hash, type_id, id)?;
-            return Ok(!matches!(found, Found::Nothing));
+        if self.is_new(hash) {
+            return Ok(false);
         }
+        let Place::Early(early) = &self.place else {
+            return Ok(true);
+        };
+        let found = early.find(connection, hash, type_id, id)?;
+        Ok(!matches!(found, Found::Nothing))
+    }
+
+    /// Whether the filter proves that there is no resource with this hash.
+    fn is_new(&self, hash: u64) -> bool {
         let filter = self.filter.as_ref();
-        Ok(filter.is_none_or(|filter| filter.may_contain(hash)))
+        filter.is_some_and(|filter| !filter.may_contain(hash))
     }
 
     /// The current version of a resource.
@@ -106,6 +108,9 @@ impl Keys {
         id: &str,
     ) -> Result<Option<Current>> {
         let hash = self.hash(type_id, id);
+        if self.is_new(hash) {
+            return Ok(None);
+        }
         if let Place::Early(early) = &self.place {
             match early.find(connection, hash, type_id, id)? {
                 Found::Nothing => return Ok(None),
@@ -114,10 +119,6 @@ impl Keys {
             }
         }
         self.build_index(connection)?;
-        let filter = self.filter.as_ref();
-        if filter.is_some_and(|filter| !filter.may_contain(hash)) {
-            return Ok(None);
-        }
         if pending.may_contain(hash) {
             pending.settle(connection)?;
         }

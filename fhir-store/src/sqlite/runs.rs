@@ -50,10 +50,10 @@ impl RunStore for SqliteStore {
                 }
                 other => other?,
             };
-            match early {
-                true => writer.begin_early(connection),
-                false => Ok(()),
+            if early {
+                writer.begin_early(connection)?;
             }
+            Ok(())
         })
     }
 

@@ -95,10 +95,10 @@ impl Writer {
 
     /// In an empty store, leaves the index to the end of the run.
     pub(super) fn begin_early(&mut self, connection: &Connection) -> Result<()> {
-        match self.last_seq {
-            0 => self.keys.begin_early(connection),
-            _ => Ok(()),
+        if self.last_seq == 0 {
+            self.keys.begin_early(connection)?;
         }
+        Ok(())
     }
 
     /// How many versions were written since this was asked last.

@@ -5,30 +5,26 @@ use std::path::Path;
 
 use fhir_store::{
     Amend, Counts, Delete, InMemoryStore, NewRun, ResourceStore as _, RunState, SqliteStore, Store,
-    Stored, conformance,
+    Stored,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{content, context, has, patient, put, store_path};
+use super::{assert_conforms, content, context, has, patient, put, store_path};
 use crate::sqlite::with_identifier;
 
 #[test]
 fn a_store_conforms_while_its_first_run_goes_on() {
-    let folder = TempDir::new().expect("folder");
-    let mut number = 0;
-    conformance::run_all(&mut || {
-        number += 1;
-        let path = folder.path().join(format!("{number}.db"));
-        let mut store = SqliteStore::open(&path).expect("open");
+    assert_conforms(|path| {
+        let mut store = SqliteStore::open(path).expect("open");
         start_run(&mut store, "first");
         store.flush().expect("flush");
-        assert!(!is_indexed(&path));
+        assert!(!is_indexed(path));
         // The checks count runs.
-        let raw = Connection::open(&path).expect("open");
+        let raw = Connection::open(path).expect("open");
         raw.execute("DELETE FROM run", []).expect("delete");
-        Box::new(store)
+        store
     });
 }
 

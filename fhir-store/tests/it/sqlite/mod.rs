@@ -16,13 +16,8 @@ use tempfile::TempDir;
 
 #[test]
 fn sqlite_conforms() {
+    assert_conforms(|path| SqliteStore::open(path).expect("open"));
     let folder = TempDir::new().expect("folder");
-    let mut number = 0;
-    conformance::run_all(&mut || {
-        number += 1;
-        let path = folder.path().join(format!("{number}.db"));
-        Box::new(SqliteStore::open(path).expect("open"))
-    });
     let mut store = SqliteStore::open(store_path(&folder)).expect("open");
     conformance::renders_provenance_at_its_limits(&mut store);
 }
@@ -30,21 +25,27 @@ fn sqlite_conforms() {
 /// The same promises where the store isn't new, and so takes no short cut of a first load.
 #[test]
 fn sqlite_conforms_in_a_used_store() {
-    let folder = TempDir::new().expect("folder");
-    let mut number = 0;
-    conformance::run_all(&mut || {
-        number += 1;
-        let path = folder.path().join(format!("{number}.db"));
-        drop(SqliteStore::open(&path).expect("open"));
+    assert_conforms(|path| {
+        drop(SqliteStore::open(path).expect("open"));
         // A version of a type no check asks for, removed again: the sequence no longer starts at its beginning.
-        let raw = Connection::open(&path).expect("open");
+        let raw = Connection::open(path).expect("open");
         raw.execute_batch(
             "INSERT INTO version(seq, type, id, version, activity, hash, context, recorded, provenance, superseded) \
              VALUES (1, 0, '', 1, 0, x'', 0, 0, x'', 1)",
         )
         .expect("insert");
         drop(raw);
-        Box::new(SqliteStore::open(path).expect("open"))
+        SqliteStore::open(path).expect("open")
+    });
+}
+
+/// Each check has a store of its own, which `open` makes.
+fn assert_conforms(open: impl Fn(&Path) -> SqliteStore) {
+    let folder = TempDir::new().expect("folder");
+    let mut number = 0;
+    conformance::run_all(&mut || {
+        number += 1;
+        Box::new(open(&folder.path().join(format!("{number}.db"))))
     });
 }
 
