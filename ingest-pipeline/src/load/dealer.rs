@@ -53,23 +53,18 @@ impl Dealer<'_> {
     /// Whether to go on.
     fn deal(&mut self, piece: Piece) -> bool {
         match piece {
-            Piece::File {
-                name,
-                cause,
-                others,
-                proof,
-            } => {
+            Piece::File(file) => {
                 // Once those at the front are through, nearly every reference
                 // to a patient can be resolved as it comes by.
-                if self.patients && others {
+                if self.patients && file.others {
                     self.patients = false;
                     if !self.wait_for_workers() {
                         return false;
                     }
                 }
                 self.refused = false;
-                self.proof.clone_from(&proof);
-                self.send(Job::File(name, cause, proof))
+                self.proof.clone_from(&file.proof);
+                self.send(Job::File(file.name, file.cause, file.proof))
             }
             Piece::Chunk(chunk) if self.refused => {
                 self.pool.put_buffer(chunk.data);

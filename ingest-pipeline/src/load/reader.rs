@@ -16,18 +16,21 @@ const AHEAD: usize = 4 << 20;
 
 /// What is read, in its order.
 pub(super) enum Piece {
-    File {
-        name: String,
-        cause: Option<Arc<Cause>>,
-        /// Whether it is there and has no patients at the front.
-        others: bool,
-        /// What has to be asked before anything of it is written, if so.
-        proof: Option<Arc<Proof>>,
-    },
+    File(FileBegun),
     Refused(FileRefused),
     Chunk(Chunk),
     /// Of a file that was not refused.
     End,
+}
+
+/// What is known of a file before its text.
+pub(super) struct FileBegun {
+    pub(super) name: String,
+    pub(super) cause: Option<Arc<Cause>>,
+    /// Whether it is there and has no patients at the front.
+    pub(super) others: bool,
+    /// What has to be asked before anything of it is written, if so.
+    pub(super) proof: Option<Arc<Proof>>,
 }
 
 pub(super) struct Reader<'a> {
@@ -44,42 +47,45 @@ impl Reader<'_> {
         // The channel is closed when the writer has given up.
         let send = |piece| self.pieces.send(piece).is_ok() && !self.interrupt.is_interrupted();
         while let Some(supply) = self.source.next() {
-            let going = match supply {
-                Supply::Missing { name, reason } => {
-                    let file = Piece::File {
-                        name,
-                        cause: None,
-                        others: false,
-                        proof: None,
-                    };
-                    send(file) && send(Piece::Refused(FileRefused(reason)))
-                }
-                Supply::File(input) => {
-                    let opened = source::open(&input, &self.options.spool, self.position);
-                    let (text, proof) = match opened.map(source::Text::unproved) {
-                        Ok((text, proof)) => (Ok(text), proof),
-                        Err(refused) => (Err(refused), None),
-                    };
-                    let file = Piece::File {
-                        name: input.name(),
-                        cause: input.cause.clone(),
-                        others: !input.is_patients(),
-                        proof: proof.clone(),
-                    };
-                    send(file)
-                        && match text {
-                            Ok(text) => {
-                                let chunks = Chunks::new(text, &input, self.options.max_line);
-                                read(chunks, proof.as_deref(), self.pool, &send)
-                            }
-                            Err(refused) => send(Piece::Refused(refused)),
-                        }
-                }
-            };
+            let (file, chunks) = self.open(supply);
+            let proof = file.proof.clone();
+            let going = send(Piece::File(file))
+                && match chunks {
+                    Ok(chunks) => read(chunks, proof.as_deref(), self.pool, &send),
+                    Err(refused) => send(Piece::Refused(refused)),
+                };
             if !going {
                 return;
             }
         }
+    }
+
+    fn open(&self, supply: Supply) -> (FileBegun, Result<Chunks<impl Read>, FileRefused>) {
+        let input = match supply {
+            Supply::File(input) => input,
+            Supply::Missing { name, reason } => {
+                let file = FileBegun {
+                    name,
+                    cause: None,
+                    others: false,
+                    proof: None,
+                };
+                return (file, Err(FileRefused(reason)));
+            }
+        };
+        let opened = source::open(&input, &self.options.spool, self.position);
+        let (text, proof) = match opened.map(source::Text::unproved) {
+            Ok((text, proof)) => (Ok(text), proof),
+            Err(refused) => (Err(refused), None),
+        };
+        let file = FileBegun {
+            name: input.name(),
+            cause: input.cause.clone(),
+            others: !input.is_patients(),
+            proof,
+        };
+        let chunks = text.map(|text| Chunks::new(text, &input, self.options.max_line));
+        (file, chunks)
     }
 }
 
