@@ -1,12 +1,11 @@
 //! The store back to files.
 
-use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fhir_store::ResourceStore;
 
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 /// One file that [`export`] wrote.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -41,11 +40,8 @@ pub fn export(
         None => store.types()?,
     };
     // What is in it is patient data, so a new folder is for its owner only.
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
+    private::folder()
+        .recursive(true)
         .create(folder)
         .map_err(|source| output(folder, source))?;
     types

@@ -23,6 +23,7 @@ mod load;
 mod matches;
 mod normalize;
 mod observer;
+mod private;
 #[cfg(feature = "bulk")]
 pub mod probe;
 mod source;

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::seal::Sealer;
 use super::{ANOTHER, ArchiveKey, RawArchive, RawKey, belong_together};
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 /// An archive in a folder: one sealed file a message, folders 0700 and files
 /// 0600 where the system has modes.
@@ -185,9 +185,7 @@ impl fmt::Debug for DirectoryArchive {
 /// Makes a folder, and what is missing above it, and syncs the folder above
 /// also where it was there: whoever made it may not have done so yet.
 fn create(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let builder = private::folder();
     let above = match folder.parent() {
         Some(above) if above != Path::new("") => above,
         _ => Path::new("."),

@@ -1,10 +1,11 @@
 //! A new configuration: the file to fill in, and a folder for keys.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
+use crate::private;
 
 /// The configuration that [`write()`] writes: it works as it is, and shows every
 /// key as a comment. `# ` begins a line that becomes a setting when these two
@@ -66,10 +67,7 @@ pub fn write(folder: &Path) -> Result<Created, ConfigError> {
 }
 
 fn key_ring(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
+    match private::folder().create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fhir_http::percent_encode;
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::{State, private_folder};
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 /// The right to run a connection, which one process has at a time.
 ///
@@ -144,11 +144,12 @@ impl State {
         let path = folder.join(file_name(connection));
         let fail = |path: PathBuf| move |source| Error::StateFile { path, source };
         private_folder(&folder)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(fail(path.clone()))?;
+        let file = private::file()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(fail(path.clone()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),

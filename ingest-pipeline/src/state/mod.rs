@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 pub use job::{FileRecord, Job};
 pub use lease::Lease;
@@ -158,11 +158,7 @@ fn create_private(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         fs::create_dir_all(folder)?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match private::file().write(true).create_new(true).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -170,11 +166,8 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 /// Makes a folder that only its owner can look into.
 pub(crate) fn private_folder(folder: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| Error::StateFile {
+    let made = private::folder().recursive(true).create(folder);
+    made.map_err(|source| Error::StateFile {
         path: folder.to_owned(),
         source,
     })
