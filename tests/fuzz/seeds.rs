@@ -34,6 +34,16 @@ const MOST_OF_ONE: usize = 64;
 const MOST: usize = 4000;
 
 impl Seeds {
+    /// Those written for it alone.
+    pub(crate) const fn written(own: fn() -> Vec<Vec<u8>>) -> Self {
+        Self {
+            own,
+            places: &[],
+            names: &[],
+            split: Split::Whole,
+        }
+    }
+
     /// All of them, with those of `more`.
     pub(crate) fn gather(&self, more: &[PathBuf]) -> io::Result<Vec<Vec<u8>>> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

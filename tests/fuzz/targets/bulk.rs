@@ -7,7 +7,7 @@ use http::Uri;
 use super::exchange::{self, BASE, answers};
 use super::{Entry, assert_silent, told};
 use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::seeds::{Seeds, texts};
 
 /// An export from its start to its manifest, with all pages.
 pub(super) const JOB: Entry = Entry {
@@ -56,24 +56,19 @@ pub(super) const JOB: Entry = Entry {
             pairs: &[("[", "]"), ("{\"a\":", "}"), ("[{", "}]")],
         },
     },
-    seeds: Seeds {
-        own: || {
-            texts(&[
-                concat!(
-                    "202\nContent-Location: https://ehr.example/jobs/Kanarienvogel-7\nRetry-After: 10\n\n",
-                    "\n===\n202\nX-Progress: 10%\n\n",
-                    "\n===\n200\nExpires: Fri, 02 Jan 2026 03:05:05 GMT\n\n",
-                    r#"{"transactionTime":"2026-01-02T03:04:05.678+01:00","request":"https://ehr.example/r4/Patient/$export?patient=Kanarienvogel-7","requiresAccessToken":true,"output":[{"type":"Patient","url":"https://ehr.example/f/1?token=Kanarienvogel-7","count":3},{"type":"Observation","url":"f/2","fileSize":"17"}],"deleted":[{"type":"Bundle","url":"https://ehr.example/f/3"}],"error":[{"type":"OperationOutcome","url":"https://ehr.example/f/4","countSeverity":[{"severity":"error","count":2}]}],"link":[{"relation":"next","url":"?page=2"}]}"#,
-                    "\n===\n200\n\n",
-                    r#"{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"true","outputOrganizedBy":"Patient","output":[{"url":"https://files.example/5?sig=Kanarienvogel-7","continuesInFile":"https://files.example/6"}],"outcome":[],"extension":{"a":1}}"#,
-                ),
-                "429\nRetry-After: 30\n\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"code\":\"throttled\",\"diagnostics\":\"Kanarienvogel-7\"}]}\n===\n503\n\n<html>Kanarienvogel-7\n===\n202\nContent-Location: ../jobs/7\n\n\n===\n500\n\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"fatal\",\"code\":\"exception\"}]}",
-            ])
-        },
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(|| {
+        texts(&[
+            concat!(
+                "202\nContent-Location: https://ehr.example/jobs/Kanarienvogel-7\nRetry-After: 10\n\n",
+                "\n===\n202\nX-Progress: 10%\n\n",
+                "\n===\n200\nExpires: Fri, 02 Jan 2026 03:05:05 GMT\n\n",
+                r#"{"transactionTime":"2026-01-02T03:04:05.678+01:00","request":"https://ehr.example/r4/Patient/$export?patient=Kanarienvogel-7","requiresAccessToken":true,"output":[{"type":"Patient","url":"https://ehr.example/f/1?token=Kanarienvogel-7","count":3},{"type":"Observation","url":"f/2","fileSize":"17"}],"deleted":[{"type":"Bundle","url":"https://ehr.example/f/3"}],"error":[{"type":"OperationOutcome","url":"https://ehr.example/f/4","countSeverity":[{"severity":"error","count":2}]}],"link":[{"relation":"next","url":"?page=2"}]}"#,
+                "\n===\n200\n\n",
+                r#"{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"true","outputOrganizedBy":"Patient","output":[{"url":"https://files.example/5?sig=Kanarienvogel-7","continuesInFile":"https://files.example/6"}],"outcome":[],"extension":{"a":1}}"#,
+            ),
+            "429\nRetry-After: 30\n\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"code\":\"throttled\",\"diagnostics\":\"Kanarienvogel-7\"}]}\n===\n503\n\n<html>Kanarienvogel-7\n===\n202\nContent-Location: ../jobs/7\n\n\n===\n500\n\n{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"fatal\",\"code\":\"exception\"}]}",
+        ])
+    }),
     smoke: 4_000,
 };
 

@@ -9,6 +9,8 @@ use fhir_http::{Authorize, Body, BoxError, Client, HttpClient, Origin, Transport
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
+use crate::engine::Grammar;
+
 /// Where the server is that credentials are for.
 pub(super) const BASE: &str = "https://ehr.example/r4";
 /// Between two answers of an input.
@@ -133,6 +135,13 @@ fn split<'a>(input: &'a [u8], by: &[u8]) -> (&'a [u8], Option<&'a [u8]>) {
         (&input[..at], Some(&input[at + by.len()..]))
     })
 }
+
+/// How answers are written, with JSON in them.
+pub(super) const ANSWERS: Grammar = Grammar {
+    tokens: TOKENS,
+    separators: b"{}[],:\"\n",
+    pairs: &[("[", "]"), ("{\"a\":", "}"), ("[{", "}]")],
+};
 
 /// What answers are made of, JSON aside.
 pub(super) const TOKENS: &[&str] = &[

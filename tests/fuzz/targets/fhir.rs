@@ -2,10 +2,10 @@ use fhir_http::{FhirClient, RetryPolicy, Search};
 
 use http::header;
 
-use super::exchange::{self, BASE, Script, TOKENS};
+use super::exchange::{self, ANSWERS, BASE, Script};
 use super::{CANARY, Entry, assert_silent};
-use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::engine::{Outcome, Target};
+use crate::seeds::{Seeds, texts};
 
 /// A FHIR server's answers: redirects and retries, pages of searches, reads,
 /// transactions.
@@ -13,33 +13,24 @@ pub(super) const CLIENT: Entry = Entry {
     target: Target {
         name: "fhir-client",
         check,
-        grammar: Grammar {
-            tokens: TOKENS,
-            separators: b"{}[],:\"\n",
-            pairs: &[("[", "]"), ("{\"a\":", "}"), ("[{", "}]")],
-        },
+        grammar: ANSWERS,
     },
-    seeds: Seeds {
-        own: || {
-            texts(&[
-                concat!(
-                    "200\nContent-Type: application/fhir+json\n\n",
-                    r#"{"resourceType":"Bundle","type":"searchset","total":2,"link":[{"relation":"self","url":"https://ehr.example/r4/Patient?name=Kanarienvogel-7"},{"relation":"next","url":"?page=2"}],"entry":[{"fullUrl":"https://ehr.example/r4/Patient/Kanarienvogel-7","resource":{"resourceType":"Patient","id":"Kanarienvogel-7"},"search":{"mode":"match"}},{"resource":{"resourceType":"OperationOutcome","issue":[]},"search":{"mode":"outcome"}}]}"#,
-                    "\n===\n200\n\n",
-                    r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Practitioner"},"search":{"mode":"include"}}]}"#,
-                    "\n===\n404\n\n",
-                    r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","diagnostics":"Kanarienvogel-7"}]}"#,
-                    "\n===\n200\n\n",
-                    r#"{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created","location":"Patient/Kanarienvogel-7/_history/1","etag":"W/\"1\"","outcome":{"resourceType":"OperationOutcome"}}}]}"#,
-                ),
-                "307\nLocation: https://other.example/Kanarienvogel-7\n\n\n===\n200\n\n{\"resourceType\":\"Bundle\"}\n===\n503\nRetry-After: 5\n\n\n===\n200\n\n{\"resourceType\":\"Patient\",\"id\":\"p\"}",
-                "302\nLocation: /elsewhere?x=Kanarienvogel-7\n\n\n===\n401\n\nKanarienvogel-7\n===\n200\nContent-Type: text/html\n\n<html>Kanarienvogel-7",
-            ])
-        },
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(|| {
+        texts(&[
+            concat!(
+                "200\nContent-Type: application/fhir+json\n\n",
+                r#"{"resourceType":"Bundle","type":"searchset","total":2,"link":[{"relation":"self","url":"https://ehr.example/r4/Patient?name=Kanarienvogel-7"},{"relation":"next","url":"?page=2"}],"entry":[{"fullUrl":"https://ehr.example/r4/Patient/Kanarienvogel-7","resource":{"resourceType":"Patient","id":"Kanarienvogel-7"},"search":{"mode":"match"}},{"resource":{"resourceType":"OperationOutcome","issue":[]},"search":{"mode":"outcome"}}]}"#,
+                "\n===\n200\n\n",
+                r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Practitioner"},"search":{"mode":"include"}}]}"#,
+                "\n===\n404\n\n",
+                r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","diagnostics":"Kanarienvogel-7"}]}"#,
+                "\n===\n200\n\n",
+                r#"{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created","location":"Patient/Kanarienvogel-7/_history/1","etag":"W/\"1\"","outcome":{"resourceType":"OperationOutcome"}}}]}"#,
+            ),
+            "307\nLocation: https://other.example/Kanarienvogel-7\n\n\n===\n200\n\n{\"resourceType\":\"Bundle\"}\n===\n503\nRetry-After: 5\n\n\n===\n200\n\n{\"resourceType\":\"Patient\",\"id\":\"p\"}",
+            "302\nLocation: /elsewhere?x=Kanarienvogel-7\n\n\n===\n401\n\nKanarienvogel-7\n===\n200\nContent-Type: text/html\n\n<html>Kanarienvogel-7",
+        ])
+    }),
     smoke: 5_000,
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use super::Entry;
 use super::exchange::{answers, now};
 use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::seeds::{Seeds, texts};
 
 /// Headers of answers: times, waits, lengths.
 pub(super) const HEADERS: Entry = Entry {
@@ -43,21 +43,16 @@ pub(super) const HEADERS: Entry = Entry {
             pairs: &[("\"", "\""), (" ", " ")],
         },
     },
-    seeds: Seeds {
-        own: || {
-            texts(&[
-                "503\nRetry-After: 120\n\n",
-                "503\nRetry-After: 1.5\nTransfer-Encoding: gzip, chunked\n\n",
-                "429\nRetry-After: Fri, 02 Jan 2026 03:05:05 GMT\nContent-Length: 3\n\n<html>",
-                "429\nRetry-After: Friday, 02-Jan-26 03:05:05 GMT\n\n",
-                "429\nRetry-After: Fri Jan  2 03:05:05 2026\nContent-Type: text/html\n\n",
-                "429\nRetry-After: -5\n\n",
-            ])
-        },
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(|| {
+        texts(&[
+            "503\nRetry-After: 120\n\n",
+            "503\nRetry-After: 1.5\nTransfer-Encoding: gzip, chunked\n\n",
+            "429\nRetry-After: Fri, 02 Jan 2026 03:05:05 GMT\nContent-Length: 3\n\n<html>",
+            "429\nRetry-After: Friday, 02-Jan-26 03:05:05 GMT\n\n",
+            "429\nRetry-After: Fri Jan  2 03:05:05 2026\nContent-Type: text/html\n\n",
+            "429\nRetry-After: -5\n\n",
+        ])
+    }),
     smoke: 50_000,
 };
 

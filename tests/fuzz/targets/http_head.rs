@@ -8,7 +8,7 @@ use http_serve::{Body, Limits, Server};
 
 use super::Entry;
 use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::seeds::{Seeds, texts};
 
 /// Requests to our server, over loopback.
 pub(super) const HEAD: Entry = Entry {
@@ -60,19 +60,14 @@ pub(super) const HEAD: Entry = Entry {
             pairs: &[("a: ", "\r\n"), ("\"", "\"")],
         },
     },
-    seeds: Seeds {
-        own: || {
-            texts(&[
-                "GET /keys HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"\r\n\r\n",
-                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
-                "POST /a?b=c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-                "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-            ])
-        },
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(|| {
+        texts(&[
+            "GET /keys HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /a?b=c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        ])
+    }),
     smoke: 5_000,
 };
 

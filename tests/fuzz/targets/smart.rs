@@ -4,7 +4,7 @@ use smart_auth::{BackendServices, Error, Secret, SmartConfiguration, Syntax};
 use super::exchange::{self, BASE, Script, TOKENS};
 use super::{CANARY, Entry, assert_silent, told};
 use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::seeds::{Seeds, texts};
 
 /// A SMART configuration, and the answers of the token endpoint it names.
 pub(super) const SMART: Entry = Entry {
@@ -17,28 +17,23 @@ pub(super) const SMART: Entry = Entry {
             pairs: &[("[", "]"), ("{\"a\":", "}"), ("\"", "\"")],
         },
     },
-    seeds: Seeds {
-        own: || {
-            texts(&[
-                concat!(
-                    "200\nContent-Type: application/json\n\n",
-                    r#"{"token_endpoint":"https://auth.example/token","authorization_endpoint":"/authorize","issuer":"https://ehr.example","token_endpoint_auth_methods_supported":["private_key_jwt"],"token_endpoint_auth_signing_alg_values_supported":"RS384 ES384","scopes_supported":["system/*.rs"],"capabilities":["permission-v2"],"grant_types_supported":["client_credentials"]}"#,
-                    "\n===\n200\n\n",
-                    r#"{"access_token":"Kanarienvogel-7","token_type":"bearer","expires_in":"300","scope":"system/Patient.rs system/Observation.rs?patient=Kanarienvogel-7"}"#,
-                ),
-                concat!(
-                    "200\n\n{\"token_endpoint\":\"https://auth.example/token\"}",
-                    "\n===\n400\nDate: Fri, 02 Jan 2026 04:05:05 GMT\n\n",
-                    r#"{"error":"invalid_client","error_description":"Kanarienvogel-7","error_uri":"https://auth.example/Kanarienvogel-7"}"#,
-                    "\n===\n503\nRetry-After: 5\n\n<html>Kanarienvogel-7",
-                ),
-                "404\n\n\n===\n200\n\n{\"token_endpoint\":\"http://127.0.0.1:8080/token\"}\n===\n200\n\n{\"access_token\":\"Kanarienvogel-7\",\"token_type\":\"Bearer\",\"expires_in\":1e3,\"scope\":[\"system/Patient.read\"]}",
-            ])
-        },
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(|| {
+        texts(&[
+            concat!(
+                "200\nContent-Type: application/json\n\n",
+                r#"{"token_endpoint":"https://auth.example/token","authorization_endpoint":"/authorize","issuer":"https://ehr.example","token_endpoint_auth_methods_supported":["private_key_jwt"],"token_endpoint_auth_signing_alg_values_supported":"RS384 ES384","scopes_supported":["system/*.rs"],"capabilities":["permission-v2"],"grant_types_supported":["client_credentials"]}"#,
+                "\n===\n200\n\n",
+                r#"{"access_token":"Kanarienvogel-7","token_type":"bearer","expires_in":"300","scope":"system/Patient.rs system/Observation.rs?patient=Kanarienvogel-7"}"#,
+            ),
+            concat!(
+                "200\n\n{\"token_endpoint\":\"https://auth.example/token\"}",
+                "\n===\n400\nDate: Fri, 02 Jan 2026 04:05:05 GMT\n\n",
+                r#"{"error":"invalid_client","error_description":"Kanarienvogel-7","error_uri":"https://auth.example/Kanarienvogel-7"}"#,
+                "\n===\n503\nRetry-After: 5\n\n<html>Kanarienvogel-7",
+            ),
+            "404\n\n\n===\n200\n\n{\"token_endpoint\":\"http://127.0.0.1:8080/token\"}\n===\n200\n\n{\"access_token\":\"Kanarienvogel-7\",\"token_type\":\"Bearer\",\"expires_in\":1e3,\"scope\":[\"system/Patient.read\"]}",
+        ])
+    }),
     smoke: 8_000,
 };
 

@@ -8,28 +8,19 @@ use fhir_store::{
     ServerStore, Sha256Ids, WriteContext,
 };
 
-use super::exchange::{BASE, Script, TOKENS};
+use super::exchange::{ANSWERS, BASE, Script};
 use super::{Entry, told};
-use crate::engine::{Grammar, Outcome, Target};
-use crate::seeds::{Seeds, Split, texts};
+use crate::engine::{Outcome, Target};
+use crate::seeds::{Seeds, texts};
 
 /// What a FHIR server that is the store answers to writes and reads.
 pub(super) const SERVER: Entry = Entry {
     target: Target {
         name: "server-store",
         check,
-        grammar: Grammar {
-            tokens: TOKENS,
-            separators: b"{}[],:\"\n",
-            pairs: &[("[", "]"), ("{\"a\":", "}"), ("[{", "}]")],
-        },
+        grammar: ANSWERS,
     },
-    seeds: Seeds {
-        own: seeds,
-        places: &[],
-        names: &[],
-        split: Split::Whole,
-    },
+    seeds: Seeds::written(seeds),
     smoke: 400,
 };
 
