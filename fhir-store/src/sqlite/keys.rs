@@ -45,6 +45,11 @@ impl Keys {
         Ok(())
     }
 
+    /// Where others write, what was not there may come at any time.
+    pub(super) fn expect_others(&mut self) {
+        self.filter = None;
+    }
+
     pub(super) const fn is_indexed(&self) -> bool {
         matches!(self.place, Place::Index)
     }

@@ -94,7 +94,8 @@ impl SqliteStore {
     /// [`Error::NotFound`] where there is no store; else as [`open`](Self::open).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let connection = open::read_only(path.as_ref())?;
-        let writer = Writer::new(&connection)?;
+        let mut writer = Writer::new(&connection)?;
+        writer.keys.expect_others();
         Ok(Self {
             checkpointer: None,
             of_server: is_of_server(&connection)?,

@@ -36,6 +36,18 @@ fn one_writer_and_any_number_of_readers() {
 }
 
 #[test]
+fn a_reader_of_an_empty_store_sees_what_comes() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let mut writer = SqliteStore::open(&path).expect("open");
+    let mut reader = SqliteStore::open_read_only(&path).expect("open");
+    assert!(!has(&mut reader, "p"));
+    put(&mut writer, &[patient("p", "1")]);
+    writer.flush().expect("flush");
+    assert!(has(&mut reader, "p"));
+}
+
+#[test]
 fn a_reader_writes_nothing() {
     let folder = TempDir::new().expect("folder");
     let path = store_path(&folder);
