@@ -18,6 +18,9 @@ impl State {
     /// Enters a watermark. To be called when the run is committed in the
     /// store, never before.
     ///
+    /// It is newer than all before it, also where the clock was ahead at one
+    /// of those and was set right since.
+    ///
     /// # Errors
     /// When the database fails.
     pub fn set_watermark(
@@ -28,7 +31,8 @@ impl State {
     ) -> Result<()> {
         self.connection
             .execute(
-                "INSERT OR REPLACE INTO watermark VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO watermark SELECT ?1, ?2, ?3, ?4, \
+                 max(?5, coalesce(max(entered) + 1, ?5)) FROM watermark WHERE connection = ?2",
                 params![
                     watermark.run,
                     connection,
@@ -127,5 +131,27 @@ mod tests {
             "restored from a copy"
         );
         assert_eq!(newest(&[]), None, "another store");
+    }
+
+    #[test]
+    fn the_last_watermark_is_the_newest_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = State::open(&folder.path().join("state.db")).unwrap();
+        // The clock is ahead at the second.
+        for (run, now) in [
+            ("r1", 1_000),
+            ("r2", 90_000_000),
+            ("r3", 2_000),
+            ("r4", 3_000),
+        ] {
+            let watermark = Watermark {
+                run: run.to_owned(),
+                scope: "s".to_owned(),
+                instant: format!("instant of {run}"),
+            };
+            state.set_watermark("c", &watermark, now).unwrap();
+            let newest = state.watermark("c", |_| Ok(true)).unwrap();
+            assert_eq!(newest, Some(watermark));
+        }
     }
 }
