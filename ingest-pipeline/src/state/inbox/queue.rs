@@ -314,10 +314,11 @@ fn take(
          FROM fetch f JOIN message m ON m.id = f.message \
          LEFT JOIN adt_patient p ON p.connection = f.connection \
            AND p.system = f.system AND p.value = f.value \
-         WHERE f.holder IS NULL AND f.due <= ?1 AND (?2 IS NULL OR f.connection = ?2) \
+         WHERE f.holder IS NULL AND (f.due <= ?1 OR f.due > ?3) \
+           AND (?2 IS NULL OR f.connection = ?2) \
          ORDER BY f.id",
     )?;
-    let mut rows = waiting.query(params![now, connection])?;
+    let mut rows = waiting.query(params![now, connection, now + LONGEST_WAIT])?;
     let mut taken = Vec::new();
     while taken.len() < limit
         && let Some(row) = rows.next()?
@@ -360,6 +361,10 @@ fn take(
     }
     Ok(taken)
 }
+
+/// Milliseconds, longer than any fetch is made to wait. One that is due later
+/// was put off by a clock that was ahead, and has been set right since.
+const LONGEST_WAIT: i64 = 600_000;
 
 fn lease() -> i64 {
     i64::try_from(Worker::LEASE.as_millis()).unwrap_or(i64::MAX)

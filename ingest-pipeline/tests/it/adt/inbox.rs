@@ -135,6 +135,26 @@ fn a_merge_waits_for_both_of_its_patients() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_put_off_does_not_wait_for_that_day() {
+    let mut bench = Bench::new();
+    let worker = bench.state.worker("w").unwrap();
+    let year = 365 * 24 * 3_600_000;
+    for (number, name, received) in [(1, "ahead", year), (2, "soon", 100_000), (3, "now", 1_000)] {
+        bench.record(&[Arrival {
+            received,
+            ..arrival(number, &[name])
+        }]);
+    }
+    let taken = bench.take(&worker, 2_000);
+    assert_eq!(values(&taken), ["ahead", "now"]);
+    bench
+        .state
+        .retry_fetch(&worker, &taken[0], year + 2_000)
+        .unwrap();
+    assert_eq!(values(&bench.take(&worker, 3_000)), ["ahead"]);
+}
+
+#[test]
 fn resends_are_told_from_new_messages() {
     let mut bench = Bench::new();
     assert_eq!(bench.record(&[arrival(1, &["p"])]), [FRESH]);
