@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::SystemTime;
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -21,6 +22,9 @@ pub struct Page {
     /// The search as the server understood it: its `self` link. It may name
     /// patients.
     pub self_link: Option<String>,
+    /// When the server sent it, by its clock and to the second, where it says so
+    /// ([RFC 9110, 6.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1)).
+    pub date: Option<SystemTime>,
 }
 
 /// One resource of a [`Page`].
@@ -82,6 +86,7 @@ pub(super) fn parse_page(json: &[u8]) -> Result<ParsedPage, String> {
         outcomes: Vec::new(),
         total: bundle.total.as_u64(),
         self_link: link("self"),
+        date: None,
     };
     let next = link("next").filter(|url| !url.is_empty());
     for entry in bundle.entry {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::bundle::{self, ParsedPage};
 use super::search::encode;
 use super::{CapabilityStatement, EntryResponse, Pages, Search};
-use crate::{Client, Error, Origin, Result, redirect};
+use crate::{Client, Error, Origin, Result, http_date, redirect};
 
 /// A FHIR R4 server: reads, searches with all their pages, transactions.
 ///
@@ -211,8 +211,12 @@ impl FhirClient {
         search: &Uri,
     ) -> Result<(super::Page, Option<Uri>)> {
         let response = self.document(request)?;
-        let ParsedPage { page, next } =
+        let ParsedPage { mut page, next } =
             bundle::parse_page(response.body()).map_err(|what| self.unexpected(what))?;
+        let date = response.headers().get(header::DATE);
+        page.date = date
+            .and_then(|date| date.to_str().ok())
+            .and_then(|text| http_date::parse(text, self.client.clock().now()));
         let next = next.map(|link| self.next(&link, search)).transpose()?;
         Ok((page, next))
     }

@@ -22,6 +22,7 @@ pub struct Gathered {
     input: Input,
     patient: String,
     started: SystemTime,
+    since: SystemTime,
     counts: GatherCounts,
 }
 
@@ -49,11 +50,18 @@ impl Gathered {
         &self.patient
     }
 
-    /// When the fetch began: what a later one gives as `since`, once this one
-    /// is in the store.
+    /// When the fetch began.
     #[must_use]
     pub const fn started(&self) -> SystemTime {
         self.started
+    }
+
+    /// What a later fetch gives as `since`, once this one is in the store: when
+    /// it began by our clock or by the server's, whichever is earlier. A clock
+    /// of ours that is ahead would leave out what changes until then.
+    #[must_use]
+    pub const fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// What came of it.
@@ -190,7 +198,7 @@ impl Gathering {
         connection: &str,
         request: &FetchRequest,
         patient: String,
-        started: SystemTime,
+        (started, since): (SystemTime, SystemTime),
     ) -> Result<Gathered, FetchError> {
         self.settle()?;
         let fail = |error| self.shared.fail(error);
@@ -207,6 +215,7 @@ impl Gathering {
             input: input.merging(self.merged),
             patient,
             started,
+            since,
             counts: self.counts,
         })
     }

@@ -15,7 +15,7 @@ impl Fetcher {
         known: &dyn Known,
         gathering: &mut Gathering,
     ) -> Result<(), FetchError> {
-        let mut others = self.records(key)?;
+        let (mut others, _) = self.records(key)?;
         // The identifier may belong to the survivor by now, and servers may
         // give who remains for the id of who doesn't.
         others.retain(|record| record.id != survivor);

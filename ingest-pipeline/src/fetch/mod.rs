@@ -160,6 +160,7 @@ impl Fetcher {
     ) -> Result<Gathered, FetchError> {
         let started = self.clock.now();
         let person = self.resolve(&request.patient)?;
+        let began = person.date.map_or(started, |date| date.min(started));
         let mut gathering = self.begin()?;
         let survivor = person.survivor.clone();
         for record in person.records {
@@ -174,7 +175,7 @@ impl Fetcher {
         };
         self.search_types(&survivor, since, &mut gathering)?;
         self.follow(known, &mut gathering)?;
-        gathering.finish(&self.connection, request, survivor, started)
+        gathering.finish(&self.connection, request, survivor, (started, began))
     }
 
     /// Whether the patient is who it was at the last fetch, as the store has

@@ -1,6 +1,7 @@
 //! Who is meant.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use fhir_http::Search;
 use fhir_json::{Tape, Value};
@@ -19,6 +20,8 @@ pub(super) struct Person {
     /// Id at the source of who remains.
     pub(super) survivor: String,
     pub(super) records: Vec<Record>,
+    /// When the server said so, by its own clock, where it tells that.
+    pub(super) date: Option<SystemTime>,
 }
 
 /// A Patient as the server gives it.
@@ -33,12 +36,14 @@ pub(super) struct Record {
     replaced_by: Option<String>,
 }
 
+type Found = (Vec<Record>, Option<SystemTime>);
+
 impl Fetcher {
     /// Finds the patient who is meant, and who remains where others have
     /// replaced that one.
     pub(super) fn resolve(&self, key: &PatientKey) -> Result<Person, FetchError> {
         let host = || self.server.host.clone();
-        let found = self.records(key)?;
+        let (found, date) = self.records(key)?;
         if found.is_empty() {
             let by = match key {
                 PatientKey::Id(_) => "id",
@@ -66,7 +71,11 @@ impl Fetcher {
         }
         let patients = survivors.len();
         match survivors.pop_first() {
-            Some(survivor) if patients == 1 => Ok(Person { survivor, records }),
+            Some(survivor) if patients == 1 => Ok(Person {
+                survivor,
+                records,
+                date,
+            }),
             _ => Err(FetchError::Ambiguous {
                 host: host(),
                 patients,
@@ -74,10 +83,11 @@ impl Fetcher {
         }
     }
 
-    /// The records that the server has for a key: none where it has none.
-    pub(super) fn records(&self, key: &PatientKey) -> Result<Vec<Record>, FetchError> {
+    /// The records that the server has for a key, none where it has none, and
+    /// when it said so.
+    pub(super) fn records(&self, key: &PatientKey) -> Result<Found, FetchError> {
         match key {
-            PatientKey::Id(id) => Ok(self.record(id)?.into_iter().collect()),
+            PatientKey::Id(id) => Ok((self.record(id)?.into_iter().collect(), None)),
             PatientKey::Identifier { system, value } => self.identified(system.as_deref(), value),
         }
     }
@@ -90,13 +100,15 @@ impl Fetcher {
         }
     }
 
-    fn identified(&self, system: Option<&str>, value: &str) -> Result<Vec<Record>, FetchError> {
+    fn identified(&self, system: Option<&str>, value: &str) -> Result<Found, FetchError> {
         let search = Search::new("Patient")
             .token("identifier", system, value)
             .count(self.adt.page_size);
         let mut records: Vec<Record> = Vec::new();
         let mut others = 0;
+        let mut date = None;
         self.server.search(&search, |page| {
+            date = date.or(page.date);
             for entry in page.entries {
                 let text: Box<str> = entry.resource.into();
                 if !has_identifier(&text, system, value) {
@@ -113,7 +125,7 @@ impl Fetcher {
             }
             Ok(true)
         })?;
-        Ok(records)
+        Ok((records, date))
     }
 
     pub(super) fn unfiltered(&self, resource_type: &str, parameter: &'static str) -> FetchError {

@@ -10,7 +10,7 @@ pub struct FetchRequest {
     /// Whose record.
     pub patient: PatientKey,
     /// When the last fetch of the patient that went well [began](
-    /// super::Gathered::started). Where it is known, the server can search by
+    /// super::Gathered::since). Where it is known, the server can search by
     /// `_lastUpdated`, and the store has the patient under the same key, only
     /// what has changed since is asked for.
     pub since: Option<Timestamp>,

@@ -1,6 +1,7 @@
 //! Fetches of patients on a clock that only sleeping moves, against a sandbox
 //! without sockets.
 
+mod clocks;
 mod faults;
 mod merges;
 mod odd_servers;
@@ -176,7 +177,7 @@ fn only_changes_are_asked_for_where_the_server_can_tell_them() {
 
         site.clock.advance(Duration::from_secs(3600));
         let request = FetchRequest {
-            since: Some(Timestamp::try_from(first.started()).unwrap()),
+            since: Some(Timestamp::try_from(first.since()).unwrap()),
             ..by_id("p2")
         };
         site.sandbox.clear_requests();
