@@ -1,7 +1,9 @@
+use ehr_sandbox::FaultPlan;
 use ehr_sandbox::adt::Day;
 
 use super::site::{Site, eventually, message, state};
-use crate::util::assert_balances;
+use crate::bulk::wait::terminate;
+use crate::util::{Ran, assert_balances, until_logged};
 
 #[test]
 fn a_message_that_is_sent_becomes_a_patient_in_the_store() {
@@ -222,4 +224,39 @@ fn messages_come_over_tls_from_those_who_are_known() {
     assert!(refused.is_err());
     let (summary, _) = listening.stop();
     assert_eq!(summary["received"], 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_ends_the_draining_and_gives_nothing_up() {
+    let site = Site::new(1);
+    let path = site
+        .folder
+        .write("m.hl7", message("A01", "M1", &site.mrns()[0]));
+    site.adt(&["process", &path.to_string_lossy()]);
+    let store = site.folder.write("ingest.db", "this is no database");
+    let drain = ["adt", "work", "--drain", "--json"];
+    let ran = site.folder.run(drain).exits(10);
+    assert_eq!(ran.error_code(), "store");
+    assert_eq!(state(&site, "SELECT attempts FROM fetch"), ["0"]);
+    std::fs::remove_file(store).expect("a file");
+    let summary = site.folder.run(drain).exits(0).json();
+    assert!(summary["created"].as_u64() > Some(0), "{summary}");
+}
+
+#[test]
+fn a_draining_that_is_stopped_says_that_something_waits() {
+    let site = Site::new(1);
+    let path = site
+        .folder
+        .write("m.hl7", message("A01", "M1", &site.mrns()[0]));
+    site.adt(&["process", &path.to_string_lossy()]);
+    let faults = FaultPlan::of(["search:every:status=503"]).expect("a fault");
+    site.ehr.set_faults(faults);
+    let mut child = site.folder.spawn(["adt", "work", "--drain", "--json"]);
+    let log = until_logged(&mut child, "is tried again");
+    terminate(&child);
+    let ran = Ran::of(child.wait_with_output().expect("it ends")).exits(12);
+    assert_eq!(ran.json()["state"], "interrupted");
+    drop(log);
+    assert_eq!(state(&site, "SELECT count(*) FROM fetch"), ["1"]);
 }

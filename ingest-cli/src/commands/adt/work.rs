@@ -1,6 +1,7 @@
 use ingest_pipeline::RunSummary;
 use ingest_pipeline::adt::{Shown, Work, WorkOptions};
 use ingest_pipeline::config::ConnectionSettings;
+use ingest_pipeline::store::RunState;
 
 use super::Site;
 use crate::commands::load;
@@ -21,7 +22,11 @@ pub(super) fn run(
     } else {
         report::lines(text(&summary))?;
     }
-    Ok(Exit::Ok)
+    // Without `drain` that it is stopped is how it ends.
+    Ok(match summary.state {
+        RunState::Interrupted if drain => Exit::Interrupted,
+        _ => Exit::Ok,
+    })
 }
 
 /// Fetches until the queue is empty, or until it is told to stop.

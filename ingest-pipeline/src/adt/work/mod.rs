@@ -24,6 +24,7 @@ use crate::state::inbox::{QueuedFetch, Worker};
 use crate::{Error, ErrorKind, Result, RunSummary, causes};
 use heartbeat::Heartbeat;
 pub use options::WorkOptions;
+use options::retry_wait;
 use request::{Read, gather, reason, request};
 use total::Total;
 
@@ -242,14 +243,24 @@ impl<'a> Work<'a> {
                 .collect()
         });
         let (mut there, mut gathered) = (Vec::new(), Vec::new());
+        let mut unreadable = None;
         for (fetch, read) in read {
             match read {
                 Read::There(record) => {
                     there.push(fetch);
                     gathered.push(record);
                 }
+                // Who waits for the end of it would wait until all are given up.
+                Read::Failed(FetchError::Store(error)) if self.options.drain => {
+                    self.give_back(&[fetch])?;
+                    unreadable = Some(*error);
+                }
                 Read::Failed(error) => self.failed(&fetch, &error)?,
             }
+        }
+        if let Some(error) = unreadable {
+            self.give_back(&there)?;
+            return Err(error);
         }
         if there.is_empty() {
             return Ok(());
@@ -259,9 +270,7 @@ impl<'a> Work<'a> {
             Ok(Some(summary)) if summary.state == RunState::Completed => summary,
             Ok(other) => {
                 // It was stopped, or there was no place in the queue for the store.
-                for fetch in &there {
-                    self.state.return_fetch(&self.worker, fetch)?;
-                }
+                self.give_back(&there)?;
                 if let Some(summary) = other {
                     total.add(&summary);
                 }
@@ -270,9 +279,7 @@ impl<'a> Work<'a> {
             Err(error) => {
                 // Who waits for the end of it would wait for ever.
                 if self.options.drain {
-                    for fetch in &there {
-                        self.state.return_fetch(&self.worker, fetch)?;
-                    }
+                    self.give_back(&there)?;
                     return Err(error);
                 }
                 tracing::error!(%connection, error = causes(&error), "what was fetched can't be stored");
@@ -327,6 +334,13 @@ impl<'a> Work<'a> {
         load.run(&mut *store, clock, &mut ()).map(Some)
     }
 
+    fn give_back(&mut self, fetches: &[QueuedFetch]) -> Result<()> {
+        let (state, worker) = (&mut self.state, &self.worker);
+        fetches
+            .iter()
+            .try_for_each(|fetch| state.return_fetch(worker, fetch))
+    }
+
     fn failed(&mut self, fetch: &QueuedFetch, error: &FetchError) -> Result<()> {
         if error.is_interrupted() {
             return self.state.return_fetch(&self.worker, fetch);
@@ -351,16 +365,9 @@ impl<'a> Work<'a> {
             .bury_fetch(&self.worker, fetch, now, reason, &detail)
     }
 
-    /// Later: after some seconds, and twice as many each time, up to five
-    /// minutes, half of it by chance.
+    /// Later.
     fn retry(&mut self, fetch: &QueuedFetch) -> Result<()> {
-        let most = FIRST_RETRY
-            .saturating_mul(1 << fetch.attempts.min(16))
-            .min(LAST_RETRY);
-        let mut bits = [0; 2];
-        self.around.random.fill(&mut bits);
-        let share = u32::from(u16::from_le_bytes(bits)) + 1;
-        let wait = most / 2 + most / 2 * share / (1 << 16);
+        let wait = retry_wait(fetch.attempts, &*self.around.random);
         let due = self.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         self.state.retry_fetch(&self.worker, fetch, due)
     }
@@ -390,8 +397,6 @@ impl std::fmt::Debug for Work<'_> {
 
 /// Milliseconds between two looks at the queue.
 const LOOK: u64 = 100;
-const FIRST_RETRY: Duration = Duration::from_secs(2);
-const LAST_RETRY: Duration = Duration::from_secs(300);
 /// Between two attempts to open a store that another process writes.
 const PAUSE: Duration = Duration::from_millis(200);
 /// After the state database has failed.

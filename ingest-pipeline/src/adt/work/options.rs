@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use fhir_http::Random;
+
 /// How fetches are carried out.
 #[derive(Clone, Debug)]
 pub struct WorkOptions {
@@ -25,4 +29,20 @@ impl WorkOptions {
             attempts: 12,
         }
     }
+}
+
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(300);
+
+/// How long a fetch waits that has failed after so many attempts before: some
+/// seconds, and twice as many each time, up to five minutes, half of it by
+/// chance.
+pub(super) fn retry_wait(attempts: u32, random: &dyn Random) -> Duration {
+    let most = FIRST_RETRY
+        .saturating_mul(1 << attempts.min(16))
+        .min(LAST_RETRY);
+    let mut bits = [0; 2];
+    random.fill(&mut bits);
+    let share = u32::from(u16::from_le_bytes(bits)) + 1;
+    most / 2 + most / 2 * share / (1 << 16)
 }
