@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fhir_http::{Client, Random, RetryPolicy, UreqClient, UreqConfig};
@@ -15,6 +15,7 @@ use crate::archive::{
 };
 use crate::config::{Archive, Encryption, Secret};
 use crate::connect::Surroundings;
+use crate::state::beside;
 use crate::{Error, Result};
 
 /// Opens the archive of raw messages that a tenant's configuration describes.
@@ -117,11 +118,4 @@ fn keep(
     }
     OpenOptions::new().read(true).open(path)?.sync_all()?;
     std::fs::read_to_string(path).map(Zeroizing::new)
-}
-
-fn beside(state: &Path, what: &str) -> PathBuf {
-    let mut name = state.as_os_str().to_owned();
-    name.push(".");
-    name.push(what);
-    PathBuf::from(name)
 }

@@ -62,6 +62,17 @@ pub enum Error {
         /// Its version; -1 for a file of another application.
         found: i64,
     },
+    /// The state database was there, and something else has emptied it.
+    #[cfg(feature = "sqlite")]
+    #[error(
+        "{} is empty, and was set up before: messages and exports that it knew of are gone; \
+         put a copy of it back, or remove it to begin anew",
+        path.display()
+    )]
+    StateEmptied {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file or folder that belongs to the state can't be used.
     #[cfg(feature = "sqlite")]
     #[error("cannot use {}", path.display())]
@@ -267,9 +278,10 @@ impl Error {
             #[cfg(feature = "sqlite")]
             Self::Running { .. } => ErrorKind::Running,
             #[cfg(feature = "sqlite")]
-            Self::State { .. } | Self::StateVersion { .. } | Self::StateFile { .. } => {
-                ErrorKind::Store
-            }
+            Self::State { .. }
+            | Self::StateVersion { .. }
+            | Self::StateEmptied { .. }
+            | Self::StateFile { .. } => ErrorKind::Store,
             #[cfg(feature = "adt")]
             Self::Archive { .. }
             | Self::ArchiveBucket { .. }

@@ -9,7 +9,7 @@ mod run;
 mod watermark;
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,22 +33,33 @@ impl State {
     /// Opens a state database, which is created where it does not exist.
     ///
     /// # Errors
-    /// A file that can't be opened, or that is no state database of this
-    /// version.
+    /// A file that can't be opened, that is no state database of this version,
+    /// or that something else has emptied.
     pub fn open(path: &Path) -> Result<Self> {
-        create_private(path).map_err(|source| Error::StateFile {
+        let file = |source| Error::StateFile {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        // Of two connections that turn on WAL at once SQLite fails one, whatever
+        // its busy timeout.
+        let mut lock = SetUpLock::wait(path)?;
+        if !path.exists() {
+            lock.note(false);
+        }
+        create_private(path).map_err(file)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut state = Self {
             connection: Connection::open_with_flags(path, flags).map_err(fault(path))?,
             path: path.to_owned(),
         };
-        // Of two connections that turn on WAL at once SQLite fails one, whatever
-        // its busy timeout.
-        let lock = state.set_up_lock()?;
+        // To begin anew here would forget messages that were acknowledged.
+        if lock.was_set_up && !state.has_tables().map_err(fault(path))? {
+            return Err(Error::StateEmptied {
+                path: path.to_owned(),
+            });
+        }
         state.set_up().map_err(fault(path))?;
+        lock.note(true);
         drop(lock);
         let version = state.version().map_err(fault(path))?;
         if version != VERSION {
@@ -80,19 +91,12 @@ impl State {
     }
 
     fn beside(&self, what: &str) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".");
-        name.push(what);
-        PathBuf::from(name)
+        beside(&self.path, what)
     }
 
-    /// Waits for others that open the database.
-    fn set_up_lock(&self) -> Result<fs::File> {
-        let path = self.beside("lock");
-        let lock = create_private(&path)
-            .and_then(|()| OpenOptions::new().write(true).open(&path))
-            .and_then(|file| file.lock().map(|()| file));
-        lock.map_err(|source| Error::StateFile { path, source })
+    fn has_tables(&self) -> rusqlite::Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+        self.connection.query_row(sql, [], |row| row.get(0))
     }
 
     fn set_up(&mut self) -> rusqlite::Result<()> {
@@ -137,6 +141,40 @@ impl State {
     }
 }
 
+/// Whoever holds it sets up a database, or finds it set up. The file is empty
+/// until that was done once.
+struct SetUpLock {
+    file: fs::File,
+    was_set_up: bool,
+}
+
+impl SetUpLock {
+    /// Waits for others that open the database.
+    fn wait(database: &Path) -> Result<Self> {
+        let path = beside(database, "lock");
+        let locked = create_private(&path)
+            .and_then(|()| OpenOptions::new().append(true).open(&path))
+            .and_then(|file| {
+                file.lock()?;
+                let was_set_up = file.metadata()?.len() > 0;
+                Ok(Self { file, was_set_up })
+            });
+        locked.map_err(|source| Error::StateFile { path, source })
+    }
+
+    /// Where it fails, as on a full disk, the next one does it.
+    fn note(&mut self, is_set_up: bool) {
+        let noted = match is_set_up {
+            _ if is_set_up == self.was_set_up => Ok(()),
+            true => self.file.write_all(b"set up\n"),
+            false => self.file.set_len(0),
+        };
+        if noted.is_ok() {
+            self.was_set_up = is_set_up;
+        }
+    }
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
@@ -151,6 +189,13 @@ fn fault(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<> {
         path: path.clone(),
         source: Box::new(source),
     }
+}
+
+pub(crate) fn beside(database: &Path, what: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".");
+    name.push(what);
+    PathBuf::from(name)
 }
 
 /// Makes an empty file that only its owner can read, where there is none yet.
@@ -181,6 +226,21 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_emptied_state_is_not_begun_anew_and_a_removed_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        // As a process leaves it that is killed before it has set it up.
+        fs::write(&path, "").unwrap();
+        drop(State::open(&path).unwrap());
+        drop(State::open(&path).unwrap());
+        fs::write(&path, "").unwrap();
+        let error = State::open(&path).unwrap_err();
+        assert!(matches!(error, Error::StateEmptied { .. }), "{error}");
+        fs::remove_file(&path).unwrap();
+        drop(State::open(&path).unwrap());
+    }
 
     #[test]
     fn many_may_make_it_at_once() {
