@@ -26,6 +26,12 @@ pub enum Error {
         /// Where a store was expected.
         path: PathBuf,
     },
+    /// The store was there, and something else has emptied its file.
+    #[error("{} is empty, and was a store before: put a copy of it back, or remove it to begin anew", path.display())]
+    Emptied {
+        /// The store.
+        path: PathBuf,
+    },
     /// The file is a database of something else, or no SQLite database at all.
     #[error("{} is not a store of this toolkit: {what}; choose another path", path.display())]
     ForeignFile {

@@ -57,7 +57,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] while another writer has it, [`Error::ForeignFile`] for a file that is something else, [`Error::NewerSchema`] for a store of a later version.
+    /// [`Error::Locked`] while another writer has it, [`Error::ForeignFile`] for a file that is something else, [`Error::Emptied`] for a store that something else has emptied, [`Error::NewerSchema`] for a store of a later version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let store = Self::open_any(path)?;

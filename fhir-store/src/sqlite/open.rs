@@ -1,11 +1,11 @@
 //! Opening a file: who may, what it has to be, and how SQLite is set up.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::schema;
 use crate::{Error, Result};
@@ -13,7 +13,11 @@ use crate::{Error, Result};
 /// Locks, creates where needed, and brings up to date.
 pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     check_library()?;
-    let lock = lock(path)?;
+    let mut lock = lock(path)?;
+    if !path.exists() {
+        // One that was removed begins anew.
+        let _ = lock.set_len(0);
+    }
     // SQLite would create it with the permissions of the umask, and its WAL with those of the file.
     create_private(path).map_err(|source| Error::Open {
         path: path.to_owned(),
@@ -22,6 +26,12 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     let empty = check_identity(&connection, path)?;
+    let was_made = lock.metadata().is_ok_and(|file| file.len() > 0);
+    if empty && was_made {
+        return Err(Error::Emptied {
+            path: path.to_owned(),
+        });
+    }
     if empty {
         connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     }
@@ -30,6 +40,14 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     schema::migrate(&connection, schema::STEPS)?;
+    if !was_made {
+        // What is noted has to be on the disk for good. Where that fails, as on
+        // a full disk, the next one notes it.
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if connection.execute_batch(checkpoint).is_ok() {
+            let _ = lock.write_all(MADE);
+        }
+    }
     Ok((connection, lock))
 }
 
@@ -76,7 +94,7 @@ fn lock(path: &Path) -> Result<File> {
         path: lock_path.clone(),
         source,
     };
-    let file = private(OpenOptions::new().write(true).create(true).truncate(false))
+    let file = private(OpenOptions::new().append(true).create(true))
         .open(&lock_path)
         .map_err(error)?;
     match file.try_lock() {
@@ -118,6 +136,9 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             return Err(foreign("it is no SQLite database"));
         }
+        // Whoever made it was killed before it had a WAL: nothing was committed,
+        // and who only reads can't roll that back.
+        Err(error) if is_unmade(&error) => return Ok(true),
         other => other?,
     };
     if application_id == schema::APPLICATION_ID {
@@ -129,6 +150,11 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         return Ok(true);
     }
     Err(foreign("it is a database of another application"))
+}
+
+fn is_unmade(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 /// Comes after the page size is settled: SQLite turns the cache size into pages there and then.
@@ -144,6 +170,8 @@ fn set_up(connection: &Connection) -> Result<()> {
 const OLDEST_SQLITE: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
+/// In the file of the lock, once the database has had its tables.
+const MADE: &[u8] = b"set up\n";
 const PAGE_SIZE: i64 = 32_768;
 /// 64 MiB; with the transaction that crosses the line, the WAL stays below twice that.
 const WAL_PAGES: i64 = 2_048;

@@ -166,11 +166,44 @@ fn nothing_there_is_no_store_to_read() {
     drop(SqliteStore::open(&path).expect("an empty file becomes a store"));
     drop(SqliteStore::open_read_only(&path).expect("open"));
 
+    for ending in ["", "-wal"] {
+        let _ = fs::write(folder.path().join(format!("store.db{ending}")), "");
+    }
+    assert!(matches!(
+        SqliteStore::open(&path),
+        Err(Error::Emptied { .. })
+    ));
+    fs::remove_file(&path).expect("a file");
+    drop(SqliteStore::open(&path).expect("a store that was removed begins anew"));
+
     let nowhere = folder.path().join("missing").join("store.db");
     assert!(matches!(
         SqliteStore::open(nowhere),
         Err(Error::Open { .. })
     ));
+}
+
+#[test]
+fn whoever_made_it_was_killed_before_it_was_one() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let half = folder.path().join("half.db");
+    let raw = Connection::open(&half).expect("open");
+    raw.execute_batch(
+        "PRAGMA cache_size = 1; BEGIN; CREATE TABLE t (x); \
+         INSERT INTO t SELECT randomblob(3000) FROM (VALUES (1), (2), (3), (4), (5), (6))",
+    )
+    .expect("SQL");
+    // As they are on the disk while it writes.
+    fs::copy(&half, &path).expect("copy");
+    let journal = folder.path().join("store.db-journal");
+    fs::copy(folder.path().join("half.db-journal"), journal).expect("a journal");
+    assert!(matches!(
+        SqliteStore::open_read_only(&path),
+        Err(Error::NotFound { .. })
+    ));
+    drop(SqliteStore::open(&path).expect("a writer makes it"));
+    drop(SqliteStore::open_read_only(&path).expect("open"));
 }
 
 #[cfg(unix)]
