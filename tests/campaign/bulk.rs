@@ -333,7 +333,8 @@ impl Channel for Bulk {
             End::Complete => return self.completed(&ran, "said to be complete"),
             End::Told(_) if self.is_of_forgotten(&ran) => {}
             End::Told(_) => return wrong(format!("undisturbed, {}", ran.told())),
-            End::Killed => {}
+            // It may have told the server that it is done with the export.
+            End::Killed => self.forgotten = true,
         }
         let there = files(&self.site.folder.path(&format!("{STATE}.exports")));
         if there.is_empty() {

@@ -7,7 +7,6 @@ mod total;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use fhir_store::{Error as StoreError, RunState};
@@ -25,7 +24,7 @@ use crate::{Error, ErrorKind, Result, RunSummary, causes};
 use heartbeat::Heartbeat;
 pub use options::WorkOptions;
 use options::retry_wait;
-use request::{Read, gather, reason, request};
+use request::{Read, read_all, reason};
 use total::Total;
 
 /// A worker. Several may share an inbox, in one process or many; what one that
@@ -218,30 +217,7 @@ impl<'a> Work<'a> {
         fetches: Vec<QueuedFetch>,
         total: &mut Total,
     ) -> Result<()> {
-        let fetcher = &self.fetchers[connection];
-        let store = self.store;
-        let read: Vec<(QueuedFetch, Read)> = thread::scope(|scope| {
-            let reading: Vec<_> = fetches
-                .into_iter()
-                .map(|fetch| {
-                    let reading = scope.spawn({
-                        let request = request(&fetch, store);
-                        move || gather(fetcher, &request, store)
-                    });
-                    (fetch, reading)
-                })
-                .collect();
-            reading
-                .into_iter()
-                .map(|(fetch, reading)| {
-                    let read = reading.join().unwrap_or_else(|_| {
-                        let bug = Error::Accounting;
-                        Read::Failed(FetchError::Store(Box::new(bug)))
-                    });
-                    (fetch, read)
-                })
-                .collect()
-        });
+        let read = read_all(&self.fetchers[connection], fetches, self.store);
         let (mut there, mut gathered) = (Vec::new(), Vec::new());
         let mut unreadable = None;
         for (fetch, read) in read {

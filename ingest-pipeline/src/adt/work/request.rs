@@ -1,12 +1,14 @@
 //! From what waits in the queue to what a fetcher takes, and back to what it
 //! read or why it failed.
 
-use crate::TriggerMessage;
+use std::thread::{self, ScopedJoinHandle};
+
 use crate::access::StoreAccess;
 use crate::fetch::{FetchError, FetchRequest, Fetcher, Gathered, InStore, PatientKey};
 use crate::state::inbox::{PatientIdentifier, QueuedFetch};
+use crate::{Error, TriggerMessage};
 
-pub(super) fn request(fetch: &QueuedFetch, store: &dyn StoreAccess) -> FetchRequest {
+fn request(fetch: &QueuedFetch, store: &dyn StoreAccess) -> FetchRequest {
     let mut request = FetchRequest::new(key(&fetch.wanted.patient));
     // Of a store that is new, or restored from a copy, more is missing than what
     // has changed since.
@@ -47,7 +49,28 @@ pub(super) enum Read {
     Failed(FetchError),
 }
 
-pub(super) fn gather(fetcher: &Fetcher, request: &FetchRequest, store: &dyn StoreAccess) -> Read {
+/// Carries them out at the same time, each on a thread of its own.
+pub(super) fn read_all(
+    fetcher: &Fetcher,
+    fetches: Vec<QueuedFetch>,
+    store: &dyn StoreAccess,
+) -> Vec<(QueuedFetch, Read)> {
+    thread::scope(|scope| {
+        let begin = |fetch: QueuedFetch| {
+            let request = request(&fetch, store);
+            let reading = scope.spawn(move || gather(fetcher, &request, store));
+            (fetch, reading)
+        };
+        let reading: Vec<_> = fetches.into_iter().map(begin).collect();
+        let end = |(fetch, reading): (_, ScopedJoinHandle<'_, Read>)| {
+            let bug = |_| Read::Failed(FetchError::Store(Box::new(Error::Accounting)));
+            (fetch, reading.join().unwrap_or_else(bug))
+        };
+        reading.into_iter().map(end).collect()
+    })
+}
+
+fn gather(fetcher: &Fetcher, request: &FetchRequest, store: &dyn StoreAccess) -> Read {
     // What a store has of the patients changes with every batch.
     let known = match InStore::read(store, fetcher.normalize()) {
         Ok(known) => known,
