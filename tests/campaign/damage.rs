@@ -11,7 +11,8 @@ pub(crate) struct Copy(Vec<(PathBuf, Option<Vec<u8>>)>);
 impl Copy {
     pub(crate) fn of(database: &Path) -> Self {
         let files = parts(database).into_iter().map(|path| {
-            let content = fs::read(&path).ok();
+            // An empty file is none yet: it would be taken for an emptied one.
+            let content = fs::read(&path).ok().filter(|own| !own.is_empty());
             (path, content)
         });
         Self(files.collect())

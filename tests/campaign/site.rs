@@ -219,13 +219,6 @@ impl Site {
             End::Complete => (false, "without effect"),
             _ => (true, "shown by an exit code"),
         };
-        // SQLite takes a log up to where it is sound: nobody can know that there
-        // was more, and what was committed there is gone.
-        let in_log = done.contains("-wal: ");
-        let how = match in_log && !is_shown {
-            true => "in a log, which ends there for SQLite",
-            false => how,
-        };
         self.count(format!("damage {how}"));
         self.model.damaged |= !is_shown && database == STORE;
         Ok(Some(Damaged {
@@ -233,7 +226,6 @@ impl Site {
             done,
             ran,
             is_shown,
-            in_log,
         }))
     }
 
@@ -276,8 +268,6 @@ pub(crate) struct Damaged {
     pub(crate) ran: Ran,
     /// Somebody can tell.
     pub(crate) is_shown: bool,
-    /// It was done to the write-ahead log.
-    pub(crate) in_log: bool,
 }
 
 #[derive(PartialEq, Eq)]
