@@ -246,6 +246,11 @@ fn of_exports(random: &mut Random) -> String {
 fn of_reading(random: &mut Random) -> String {
     let place = *random.pick(&["search", "search", "search", "read", "metadata"]);
     let mut whats = passing(random);
+    if place == "read" {
+        // What an EHR forbids is left out, and said to be: nobody asks for it
+        // again until the next message.
+        whats.retain(|what| !what.contains("forbidden"));
+    }
     if place == "search" {
         whats.push("relative-urls".to_owned());
     }

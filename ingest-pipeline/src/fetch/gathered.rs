@@ -59,9 +59,12 @@ impl Gathered {
     /// What a later fetch gives as `since`, once this one is in the store: when
     /// it began by our clock or by the server's, whichever is earlier. A clock
     /// of ours that is ahead would leave out what changes until then.
+    ///
+    /// Nothing where the server refused to give what something refers to: that
+    /// is asked for again by a fetch of everything alone.
     #[must_use]
-    pub const fn since(&self) -> SystemTime {
-        self.since
+    pub fn since(&self) -> Option<SystemTime> {
+        (self.counts.refused == 0).then_some(self.since)
     }
 
     /// What came of it.

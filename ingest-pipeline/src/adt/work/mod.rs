@@ -267,7 +267,7 @@ impl<'a> Work<'a> {
         };
         total.add(&summary);
         for (fetch, record) in there.iter().zip(&gathered) {
-            let began = millis(record.since());
+            let began = record.since().map(millis);
             self.state
                 .finish_fetch(&self.worker, fetch, began, &summary.run)?;
             let waited_ms = self.now() - fetch.queued;

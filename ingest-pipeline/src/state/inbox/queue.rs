@@ -77,6 +77,7 @@ impl State {
     }
 
     /// The record was read at `began` and is in the store since the run `run`.
+    /// Without `began` the next fetch asks for everything.
     ///
     /// # Errors
     /// When the database fails.
@@ -84,7 +85,7 @@ impl State {
         &mut self,
         worker: &Worker,
         fetch: &QueuedFetch,
-        began: i64,
+        began: Option<i64>,
         run: &str,
     ) -> Result<()> {
         self.on_fetch(|transaction| {

@@ -104,7 +104,7 @@ fn events_of_one_patient_become_one_fetch_with_the_last_message() {
     );
     bench
         .state
-        .finish_fetch(&worker, &fetches[0], 1_500, "r")
+        .finish_fetch(&worker, &fetches[0], Some(1_500), "r")
         .unwrap();
     let next = bench.take(&other, 2_000);
     assert_eq!(values(&next), ["p"]);
@@ -129,7 +129,7 @@ fn a_merge_waits_for_both_of_its_patients() {
     );
     bench
         .state
-        .finish_fetch(&worker, &first[0], 1_500, "r")
+        .finish_fetch(&worker, &first[0], Some(1_500), "r")
         .unwrap();
     assert_eq!(values(&bench.take(&worker, 2_000)), ["new"]);
 }
@@ -236,7 +236,10 @@ fn what_a_dead_worker_had_comes_back_at_once_and_of_a_hanging_one_later() {
     );
     assert_eq!(bench.take(&third, 2_000 + 2 * lease).len(), 2);
     // Who comes too late changes nothing.
-    bench.state.finish_fetch(&other, &back[0], 1, "r").unwrap();
+    bench
+        .state
+        .finish_fetch(&other, &back[0], Some(1), "r")
+        .unwrap();
     bench
         .state
         .bury_fetch(&other, &back[1], 1, "x", "x")

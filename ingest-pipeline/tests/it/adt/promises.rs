@@ -89,7 +89,7 @@ proptest! {
                         && let Some(fetch) = held.pop()
                     {
                         let before = bench.state.open_fetches(None).unwrap();
-                        bench.state.finish_fetch(worker, &fetch, now, "r").unwrap();
+                        bench.state.finish_fetch(worker, &fetch, Some(now), "r").unwrap();
                         if bench.state.open_fetches(None).unwrap() < before {
                             let (events, merged) = seen_at_take.remove(&fetch.id).unwrap();
                             *open.get_mut(&fetch.wanted.patient.value).unwrap() -= events;
@@ -124,7 +124,7 @@ proptest! {
                 for merged in &fetch.wanted.merged {
                     merges.insert((value.clone(), merged.value.clone()), 0);
                 }
-                bench.state.finish_fetch(&last, &fetch, now, "r").unwrap();
+                bench.state.finish_fetch(&last, &fetch, Some(now), "r").unwrap();
             }
         }
         prop_assert!(open.values().all(|events| *events == 0), "{open:?}");

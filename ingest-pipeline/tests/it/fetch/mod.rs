@@ -177,7 +177,7 @@ fn only_changes_are_asked_for_where_the_server_can_tell_them() {
 
         site.clock.advance(Duration::from_secs(3600));
         let request = FetchRequest {
-            since: Some(Timestamp::try_from(first.since()).unwrap()),
+            since: Some(Timestamp::try_from(first.since().unwrap()).unwrap()),
             ..by_id("p2")
         };
         site.sandbox.clear_requests();

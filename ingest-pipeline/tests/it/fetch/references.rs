@@ -149,6 +149,7 @@ fn what_is_not_there_or_not_given_is_counted() {
         (gathered.counts().missing, gathered.counts().refused),
         (1, 0)
     );
+    assert!(gathered.since().is_some());
     assert_eq!(
         site.reads("Organization"),
         ["o1"],
@@ -163,6 +164,7 @@ fn what_is_not_there_or_not_given_is_counted() {
         (gathered.counts().missing, gathered.counts().refused),
         (0, 1)
     );
+    assert_eq!(gathered.since(), None, "the next asks for everything");
     let summary = site.load(&[gathered]);
     assert_eq!(summary.by_type["Organization"].created, 2);
 
