@@ -28,8 +28,12 @@ const SLICE: usize = 4 << 20;
 /// A file appears under its name when it is whole; one of that name that was
 /// there before is replaced.
 ///
+/// Types become names of files, so nothing but types of FHIR R4 is taken, also
+/// from the store.
+///
 /// # Errors
-/// When the store can't be read or a file can't be written.
+/// When one of the types is none of FHIR R4, before anything is written; when
+/// the store can't be read or a file can't be written.
 pub fn export(
     store: &mut dyn ResourceStore,
     types: Option<&[String]>,
@@ -39,6 +43,9 @@ pub fn export(
         Some(types) => types.to_vec(),
         None => store.types()?,
     };
+    if let Some(name) = types.iter().find(|name| !crate::is_resource_type(name)) {
+        return Err(Error::ResourceType { name: name.clone() });
+    }
     // What is in it is patient data, so a new folder is for its owner only.
     private::folder()
         .recursive(true)

@@ -14,6 +14,7 @@ mod keys;
 mod kill;
 mod load;
 mod order;
+mod paths;
 mod privacy;
 mod r4_examples;
 mod sources;

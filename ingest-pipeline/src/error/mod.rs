@@ -28,6 +28,12 @@ pub enum Error {
         /// The folder as given.
         path: PathBuf,
     },
+    /// No type of FHIR R4, so no name of a file either.
+    #[error("{name:?} is no FHIR R4 resource type; types are written as in FHIR, such as Patient")]
+    ResourceType {
+        /// What stands in its place.
+        name: String,
+    },
     /// The temporary file that keeps records for the end of a run failed.
     #[error("cannot use a temporary file in {}: is the disk full?", folder.display())]
     Spool {
@@ -274,7 +280,9 @@ impl Error {
             Self::Store(fhir_store::Error::Interrupted) => ErrorKind::Interrupted,
             Self::Store(_) => ErrorKind::Store,
             Self::Config(_) => ErrorKind::Configuration,
-            Self::Input { .. } | Self::NoInput { .. } => ErrorKind::Usage,
+            Self::Input { .. } | Self::NoInput { .. } | Self::ResourceType { .. } => {
+                ErrorKind::Usage
+            }
             #[cfg(feature = "sqlite")]
             Self::Running { .. } => ErrorKind::Running,
             #[cfg(feature = "sqlite")]
