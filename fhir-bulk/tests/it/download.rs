@@ -71,6 +71,29 @@ fn a_whole_file() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_place_of_its_files_are_replaced() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let kept = outside.path().join("kept");
+    fs::write(&kept, "kept").unwrap();
+    for (name, target) in [
+        ("1.ndjson", &kept),
+        ("1.ndjson.part", &kept),
+        ("1.ndjson.part.json", &outside.path().join("new")),
+    ] {
+        std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+    }
+    let text = lines("Patient", 3);
+    let shelf = Shelf::new(text.clone().into_bytes(), Ranges::Etag, vec![]);
+    let done = fetch(shelf, &patients(), folder.path()).unwrap();
+    assert!(fs::symlink_metadata(&done.path).unwrap().is_file());
+    assert_eq!(fs::read_to_string(&done.path).unwrap(), text);
+    assert_eq!(names(folder.path()), ["1.ndjson"]);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
+    assert_eq!(names(outside.path()), ["kept"]);
+}
+
 #[test]
 fn what_comes_instead_of_ndjson() {
     let outcome = r#"{"resourceType":"OperationOutcome","issue":[]}"#;

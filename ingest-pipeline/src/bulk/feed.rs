@@ -337,3 +337,33 @@ impl Source for Feed<'_> {
         (self.items.len(), bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_never_the_servers() {
+        let urls = [
+            "https://ehr.example/files/../../../etc/passwd",
+            "https://ehr.example/..%2f..%2fetc%2fpasswd%00",
+        ];
+        let types = [
+            Some("../../etc/passwd"),
+            Some("/etc/passwd"),
+            Some("Patient/.."),
+            Some("Patient\0"),
+            Some("p\u{430}tient"),
+            Some(""),
+            None,
+        ];
+        for (url, resource_type) in urls.iter().flat_map(|url| types.map(|name| (url, name))) {
+            assert_eq!(
+                name(&OutputFile::new(*url, resource_type)),
+                "output.1.ndjson"
+            );
+        }
+        let known = OutputFile::new(urls[0], Some("Patient"));
+        assert_eq!(name(&known), "Patient.1.ndjson");
+    }
+}

@@ -97,6 +97,21 @@ fn nothing_is_overwritten() {
     assert!(matches!(error, ConfigError::Exists { path } if path == keys));
     assert!(!config.exists(), "nothing else was made");
 
+    // Links count as what they are, also those that lead to nothing yet.
+    #[cfg(unix)]
+    {
+        let outside = tempfile::tempdir().expect("a temporary folder");
+        for link in [&keys, &config] {
+            let _ = fs::remove_file(&keys);
+            std::os::unix::fs::symlink(outside.path().join("new"), link).expect("a link");
+            let error = init::write(folder.path()).expect_err("there is a link");
+            assert!(matches!(error, ConfigError::Exists { path } if path == *link));
+        }
+        assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 0);
+        fs::remove_file(&config).expect("it is there");
+        fs::write(&keys, "").expect("room for a file");
+    }
+
     fs::remove_file(&keys).expect("it is there");
     fs::create_dir(&keys).expect("room for a folder");
     fs::write(keys.join("ring.json"), "mine").expect("room for a file");

@@ -25,6 +25,8 @@ mod fetch;
 mod init;
 #[cfg(feature = "bulk")]
 mod keys;
+#[cfg(all(unix, feature = "sqlite"))]
+mod links;
 mod order;
 #[cfg(feature = "bulk")]
 mod probe;

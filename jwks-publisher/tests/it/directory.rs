@@ -189,6 +189,29 @@ fn only_the_owner_can_read_it() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_place_of_its_files_are_replaced() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (ring, outside) = (folder.path().join("ring"), folder.path().join("outside"));
+    open(&ring).generate("anna", at(0), key(0)).unwrap();
+    fs::rename(ring.join("ring.json"), &outside).unwrap();
+    let before = fs::read(&outside).unwrap();
+    for name in ["ring.json", "ring.json.new"] {
+        symlink(&outside, ring.join(name)).unwrap();
+    }
+    open(&ring)
+        .rotate("anna", at(1), key(1), &policy(DAY, Duration::ZERO))
+        .unwrap();
+    assert_eq!(fs::read(&outside).unwrap(), before);
+    let found = fs::symlink_metadata(ring.join("ring.json")).unwrap();
+    assert!(found.is_file());
+    assert!(!ring.join("ring.json.new").exists());
+    assert_eq!(open(&ring).load().unwrap().keys().len(), 2);
+}
+
 #[test]
 fn every_change_is_a_line_of_the_log() {
     let folder = tempfile::tempdir().unwrap();

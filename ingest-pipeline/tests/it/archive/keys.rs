@@ -66,6 +66,38 @@ fn names_show_facility_and_control_id() {
 }
 
 #[test]
+fn the_name_of_a_tenant_is_one_folder() {
+    let cases = [
+        ("", "-"),
+        (".", "%2E"),
+        ("..", "%2E."),
+        ("/etc", "%2Fetc"),
+        ("a/../../b", "a%2F..%2F..%2Fb"),
+        ("..\\b", "%2E.%5Cb"),
+        ("a\0", "a%00"),
+        ("-rf", "%2Drf"),
+        // No trouble where this runs, and the archive may move.
+        ("CON", "CON"),
+        // What looks alike stays apart: `/`, two dots, composed and decomposed.
+        ("a\u{2215}b", "a%E2%88%95b"),
+        ("\u{2025}", "%E2%80%A5"),
+        ("\u{e9}", "%C3%A9"),
+        ("e\u{301}", "e%CC%81"),
+    ];
+    for (tenant, expected) in cases {
+        let key = RawKey::new(tenant, date(2026, 3, 9), b"H", b"1", b"x");
+        assert_eq!(key.as_str(), format!("{expected}/2026/03/09/H/1-{X}.hl7"));
+    }
+    // The longest of everything still is a name that file systems take.
+    let long = "\u{e9}".repeat(1000);
+    let key = RawKey::new(&long, Date::MAX, long.as_bytes(), long.as_bytes(), b"x");
+    assert!(
+        key.as_str().split('/').all(|part| part.len() <= 143),
+        "{key}"
+    );
+}
+
+#[test]
 fn years_have_four_digits() {
     let year = |date: Date| RawKey::new("", date, b"", b"", b"x").to_string();
     assert_eq!(year(date(1, 2, 3)), format!("-/0001/02/03/-/{X}.hl7"));
