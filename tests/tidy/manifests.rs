@@ -6,7 +6,7 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use crate::finding::{Finding, assert_found, assert_none};
-use crate::workspace::{METADATA, Package};
+use crate::workspace::{METADATA, Package, root};
 
 /// A member with the files the checks look at.
 struct Member<'a> {
@@ -15,9 +15,14 @@ struct Member<'a> {
     path: String,
     manifest: Table,
     readme: bool,
+    /// Whether the texts of both licences are beside it.
+    licences: bool,
     /// Source of the library target.
     library: Option<String>,
 }
+
+/// Files that every package has to bring along.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Line that makes the README the documentation of the crate, and its code blocks doctests.
 const README_IS_DOC: &str = "#![doc = include_str!(\"../README.md\")]";
@@ -30,6 +35,10 @@ impl<'a> Member<'a> {
             path: format!("{}/Cargo.toml", package.folder()),
             manifest: text.parse().expect("cargo has read it as well"),
             readme: package.manifest_path.with_file_name("README.md").is_file(),
+            licences: LICENCES.iter().all(|name| {
+                fs::read(package.manifest_path.with_file_name(name)).ok()
+                    == fs::read(root().join(name)).ok()
+            }),
             library: package
                 .library()
                 .and_then(|t| fs::read_to_string(&t.src_path).ok()),
@@ -57,6 +66,7 @@ impl<'a> Member<'a> {
             );
         }
         findings.extend(self.documentation());
+        findings.extend(self.publication());
         findings
     }
 
@@ -69,11 +79,12 @@ impl<'a> Member<'a> {
                 == Some(true)
         };
         let package = self.manifest.get("package");
-        // Members that are never published keep 0.0.0.
-        let version = self.package.is_published().then_some("version");
+        // Members that are never published keep 0.0.0, and are in no package.
+        let published = ["version", "include"].into_iter();
+        let published = published.filter(|_| self.package.is_published());
         for key in ["edition", "rust-version", "license"]
             .into_iter()
-            .chain(version)
+            .chain(published)
         {
             if !inherits(package.and_then(|package| package.get(key))) {
                 findings.push(self.finding(format!("package.{key} is not `workspace = true`")));
@@ -149,6 +160,34 @@ impl<'a> Member<'a> {
     }
 }
 
+impl Member<'_> {
+    /// What a registry wants to know, within its limits.
+    fn publication(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if !self.package.is_published() {
+            return findings;
+        }
+        let value = |key: &str| self.manifest.get("package").and_then(|p| p.get(key));
+        if value("description").and_then(Value::as_str).is_none() {
+            findings.push(self.finding("package.description is missing"));
+        }
+        if value("readme").and_then(Value::as_str) != Some("README.md") {
+            findings.push(self.finding("package.readme is not README.md"));
+        }
+        for key in ["keywords", "categories"] {
+            let list = value(key).and_then(Value::as_array);
+            if !list.is_some_and(|list| (1..=5).contains(&list.len())) {
+                findings.push(self.finding(format!("package.{key} has not one to five entries")));
+            }
+        }
+        if !self.licences {
+            let names = LICENCES.join(" and ");
+            findings.push(self.finding(format!("{names} of the root are not beside it")));
+        }
+        findings
+    }
+}
+
 #[test]
 fn manifests_follow_the_workspace() {
     let findings: Vec<_> = METADATA
@@ -156,6 +195,15 @@ fn manifests_follow_the_workspace() {
         .flat_map(|p| Member::read(p).check())
         .collect();
     assert_none(&findings);
+}
+
+/// Every member inherits the lints; this is the one that nothing may allow again.
+#[test]
+fn unsafe_code_is_forbidden() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: Table = manifest.parse().unwrap();
+    let lint = &manifest["workspace"]["lints"]["rust"]["unsafe_code"];
+    assert_eq!(lint.as_str(), Some("forbid"));
 }
 
 #[test]
@@ -166,6 +214,11 @@ fn a_good_manifest_passes() {
         edition.workspace = true
         rust-version.workspace = true
         license.workspace = true
+        include.workspace = true
+        description = 'What it is for'
+        readme = 'README.md'
+        keywords = ['fhir']
+        categories = ['science']
         [lib]
         bench = false
         [[bin]]
@@ -202,6 +255,7 @@ fn every_check_can_fail() {
         "package.rust-version is not",
         "package.license is not",
         "package.version is not",
+        "package.include is not",
         "[lints] is not",
         "target some_lib lacks",
         "target ingest lacks",
@@ -210,13 +264,18 @@ fn every_check_can_fail() {
         "target.cfg(unix).dev-dependencies.tempfile: versions belong",
         "README.md is missing",
         "src/lib.rs does not start with",
+        "package.description is missing",
+        "package.readme is not",
+        "package.keywords has not",
+        "package.categories has not",
+        "LICENSE-APACHE and LICENSE-MIT of the root",
     ];
     assert_found(
         &check(manifest, json!(null), false, "//! Docs\n"),
         &expected,
     );
     // Unpublished packages are free to have their own version and documentation.
-    let expected = [&expected[..3], &expected[4..10]].concat();
+    let expected = [&expected[..3], &expected[5..11]].concat();
     assert_found(&check(manifest, json!([]), false, "//! Docs\n"), &expected);
 }
 
@@ -234,6 +293,7 @@ fn check(manifest: &str, publish: serde_json::Value, readme: bool, library: &str
         path: "some/Cargo.toml".to_owned(),
         manifest: manifest.parse().unwrap(),
         readme,
+        licences: readme,
         library: Some(library.to_owned()),
     };
     member.check()
