@@ -59,7 +59,7 @@ fn names_of_input_are_only_names() {
     let long = format!("{}.ndjson", "x".repeat(248));
     let mut names: Vec<&[u8]> = vec![
         b"..ndjson.ndjson",
-        b"...json",
+        b"...ndjson",
         b"-rf.ndjson",
         b"a\\..\\b.ndjson",
         b"a\nb.ndjson",

@@ -158,9 +158,7 @@ impl<'a> Member<'a> {
         }
         findings
     }
-}
 
-impl Member<'_> {
     /// What a registry wants to know, within its limits.
     fn publication(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
