@@ -13,10 +13,11 @@ use crate::{Error, Result};
 /// Locks, creates where needed, and brings up to date.
 pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     check_library()?;
-    let mut lock = lock(path)?;
+    let lock = lock(path)?;
+    let mut note = Note::read(path, &lock);
     if !path.exists() {
         // One that was removed begins anew.
-        let _ = lock.set_len(0);
+        note.enter(false);
     }
     // SQLite would create it with the permissions of the umask, and its WAL with those of the file.
     create_private(path).map_err(|source| Error::Open {
@@ -26,8 +27,7 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     let empty = check_identity(&connection, path)?;
-    let was_made = lock.metadata().is_ok_and(|file| file.len() > 0);
-    if empty && was_made {
+    if empty && note.was_made {
         return Err(Error::Emptied {
             path: path.to_owned(),
         });
@@ -40,15 +40,45 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     schema::migrate(&connection, schema::STEPS)?;
-    if !was_made {
-        // What is noted has to be on the disk for good. Where that fails, as on
-        // a full disk, the next one notes it.
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        if connection.execute_batch(checkpoint).is_ok() {
-            let _ = lock.write_all(MADE);
-        }
+    // What is noted has to be on the disk for good.
+    if !note.was_made && connection.execute_batch(CHECKPOINT).is_ok() {
+        note.enter(true);
     }
     Ok((connection, lock))
+}
+
+/// In the file of the lock: whether the database has had its tables. What is
+/// empty afterwards was emptied.
+struct Note<'a> {
+    lock: &'a File,
+    is_ours: bool,
+    was_made: bool,
+}
+
+impl<'a> Note<'a> {
+    fn read(path: &Path, lock: &'a File) -> Self {
+        // What a link leads to is not ours.
+        let is_ours = !lock_path(path).is_symlink();
+        Self {
+            lock,
+            is_ours,
+            was_made: is_ours && lock.metadata().is_ok_and(|file| file.len() > 0),
+        }
+    }
+
+    /// Where it fails, as on a full disk, the next one does it.
+    fn enter(&mut self, is_made: bool) {
+        if !self.is_ours || is_made == self.was_made {
+            return;
+        }
+        let entered = match is_made {
+            true => self.lock.write_all(b"set up\n"),
+            false => self.lock.set_len(0),
+        };
+        if entered.is_ok() {
+            self.was_made = is_made;
+        }
+    }
 }
 
 /// Opens what is there, and changes nothing.
@@ -86,10 +116,14 @@ fn check_library() -> Result<()> {
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File> {
+fn lock_path(path: &Path) -> PathBuf {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
+    PathBuf::from(lock_path)
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let lock_path = lock_path(path);
     let error = |source| Error::Open {
         path: lock_path.clone(),
         source,
@@ -168,10 +202,9 @@ fn set_up(connection: &Connection) -> Result<()> {
 
 /// 3.51.3, as SQLite writes version numbers.
 const OLDEST_SQLITE: i32 = 3_051_003;
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
-/// In the file of the lock, once the database has had its tables.
-const MADE: &[u8] = b"set up\n";
 const PAGE_SIZE: i64 = 32_768;
 /// 64 MiB; with the transaction that crosses the line, the WAL stays below twice that.
 const WAL_PAGES: i64 = 2_048;

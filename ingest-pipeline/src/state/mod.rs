@@ -145,6 +145,7 @@ impl State {
 /// until that was done once.
 struct SetUpLock {
     file: fs::File,
+    is_ours: bool,
     was_set_up: bool,
 }
 
@@ -156,8 +157,14 @@ impl SetUpLock {
             .and_then(|()| OpenOptions::new().append(true).open(&path))
             .and_then(|file| {
                 file.lock()?;
-                let was_set_up = file.metadata()?.len() > 0;
-                Ok(Self { file, was_set_up })
+                // What a link leads to is not ours.
+                let is_ours = !path.is_symlink();
+                let was_set_up = is_ours && file.metadata()?.len() > 0;
+                Ok(Self {
+                    file,
+                    is_ours,
+                    was_set_up,
+                })
             });
         locked.map_err(|source| Error::StateFile { path, source })
     }
@@ -165,7 +172,7 @@ impl SetUpLock {
     /// Where it fails, as on a full disk, the next one does it.
     fn note(&mut self, is_set_up: bool) {
         let noted = match is_set_up {
-            _ if is_set_up == self.was_set_up => Ok(()),
+            _ if !self.is_ours || is_set_up == self.was_set_up => return,
             true => self.file.write_all(b"set up\n"),
             false => self.file.set_len(0),
         };
