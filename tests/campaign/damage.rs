@@ -10,12 +10,15 @@ pub(crate) struct Copy(Vec<(PathBuf, Option<Vec<u8>>)>);
 
 impl Copy {
     pub(crate) fn of(database: &Path) -> Self {
-        let files = parts(database).into_iter().map(|path| {
-            // An empty file is none yet: it would be taken for an emptied one.
-            let content = fs::read(&path).ok().filter(|own| !own.is_empty());
+        // The file of the lock says whether it was set up.
+        let files = parts(database)
+            .into_iter()
+            .chain([beside(database, ".lock")]);
+        let read = |path: PathBuf| {
+            let content = fs::read(&path).ok();
             (path, content)
-        });
-        Self(files.collect())
+        };
+        Self(files.map(read).collect())
     }
 
     /// Puts it back in place of whatever is there.

@@ -1,6 +1,5 @@
 //! The folder of a plan, and the command in it.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,13 +7,14 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fhir_http::{Clock as _, SystemClock};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::binary::binary;
 use crate::clock::JumpingClock;
 
 /// How long any command may take.
@@ -296,40 +296,3 @@ fn read(path: &Path) -> String {
 
 /// Of key rings that are made for a plan and gone with it.
 const PASSPHRASE: &str = "passphrase of a campaign";
-
-/// The command: that of `INGEST_BIN`, else as it is built for this profile.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("INGEST_BIN") {
-            return path.into();
-        }
-        let own = std::env::current_exe().expect("the path of this program");
-        let folder = own.parent().expect("target/PROFILE");
-        // The tests of a program are one folder below.
-        let folder = match folder.file_name() {
-            Some(name) if name == "deps" => folder.parent().expect("target/PROFILE"),
-            _ => folder,
-        };
-        let profile = match folder.file_name().and_then(OsStr::to_str) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let mut cargo = Command::new(env!("CARGO"));
-        // What Cargo says about this package is not for the build of another.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-                cargo.env_remove(&name);
-            }
-        }
-        let status = cargo
-            .args(["build", "--quiet", "--package", "ingest-cli"])
-            .args(["--profile", profile, "--target-dir"])
-            .arg(folder.parent().expect("target"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "a build");
-        folder.join(format!("ingest{}", std::env::consts::EXE_SUFFIX))
-    })
-}

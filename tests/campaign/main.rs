@@ -5,8 +5,12 @@
 //! random, too, but processes are not equally fast each time, so that a plan
 //! that fails need not fail again at once.
 
+#[path = "../e2e/binary.rs"]
+mod binary;
 mod bulk;
 mod campaign;
+#[path = "../e2e/canonical.rs"]
+mod canonical;
 mod channel;
 mod clock;
 mod damage;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fhir_json::{Edits, Emitter, Tape, Value};
+use fhir_json::Tape;
 use sha2::{Digest as _, Sha256};
 
 use crate::finding::Finding;
@@ -281,29 +281,11 @@ fn alike(one: &Body, other: &Body) -> bool {
     one.is_some() && one == other
 }
 
-/// With its members in order; `None` for what is no JSON. `content`: without
-/// what a server writes into a resource by itself.
+/// In canonical form; `None` for what is no JSON.
 pub(crate) fn canonical(text: &str, content: bool) -> Option<String> {
     let mut tape = Tape::new();
     let document = tape.parse(text.as_bytes()).ok()?;
-    let root = document.root();
-    let mut edits = Edits::new();
-    if let Some(meta) = root.get("meta").filter(|_| content) {
-        let of_server = |member: &Value<'_>| {
-            let name = member.name();
-            name.is_some_and(|name| ["versionId", "lastUpdated"].contains(&&*name))
-        };
-        match meta.members().all(|member| of_server(&member)) {
-            true => edits.remove(meta),
-            false => meta
-                .members()
-                .filter(of_server)
-                .for_each(|member| edits.remove(member)),
-        }
-    }
-    let mut text = Vec::new();
-    Emitter::new().canonical(root, &edits, &mut text);
-    String::from_utf8(text).ok()
+    Some(crate::canonical::canonical(document.root(), content))
 }
 
 /// In lower-case hexadecimal.

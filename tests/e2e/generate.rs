@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::random::Random;
+
 /// A Patient; `more` is put behind its id, such as `,"active":true`.
 pub(crate) fn patient(id: &str, more: &str) -> String {
     format!(r#"{{"resourceType":"Patient","id":"{id}"{more}}}"#)
@@ -50,31 +52,13 @@ pub(crate) fn deletion(url: &str) -> String {
     )
 }
 
-/// Random numbers that are the same every time: SplitMix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
-
 /// About `bytes` of NDJSON in files of several types, with everything that
 /// makes a run more than a copy: patients whose ids are medical record
 /// numbers and that come after what refers to them, duplicates, later
 /// versions, versions that come back, references by identifier, deletions,
 /// missing data and broken lines.
 pub(crate) fn mixed(bytes: usize) -> Vec<(&'static str, String)> {
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let patients = (bytes / 8_000).max(10) as u64;
     let note = "Patient tolerated the procedure well. ".repeat(12);
     let mut observations = String::new();

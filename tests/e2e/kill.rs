@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::dump::Dump;
-use crate::generate::{Random, mixed};
+use crate::generate::mixed;
+use crate::random::Random;
 use crate::util::{Sandbox, assert_balances};
 
 const BYTES: usize = 40_000_000;
@@ -31,7 +32,7 @@ fn killed_at_any_moment_the_next_load_finishes_the_work() {
     let rounds = std::env::var("KILL_ROUNDS").map_or(ROUNDS, |rounds| {
         rounds.parse().expect("KILL_ROUNDS is a number")
     });
-    let mut random = Random(2026);
+    let mut random = Random::new(2026);
     let mut killed = 0;
     for round in 0..rounds {
         // Past the size at the end, too: pages are written more than once.

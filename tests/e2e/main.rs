@@ -2,6 +2,7 @@
 //! standard output and the views of the store out.
 
 mod adt;
+mod binary;
 mod bulk;
 mod canonical;
 mod commands;
@@ -17,6 +18,9 @@ mod order;
 mod paths;
 mod privacy;
 mod r4_examples;
+#[path = "../campaign/random.rs"]
+#[allow(dead_code, reason = "shared with the campaign")]
+mod random;
 mod sources;
 mod store;
 mod usability;

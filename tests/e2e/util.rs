@@ -5,12 +5,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::binary::binary;
 use crate::dump::Dump;
 
 /// A folder of its own for each test; commands run in it, with an environment
@@ -258,41 +258,4 @@ pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("data")
         .join(name)
-}
-
-/// The command as it was built for this profile. It belongs to another
-/// package, so it is brought up to date here, once for the whole test run.
-/// `INGEST_BIN` names another one, such as a release build for figures.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("INGEST_BIN") {
-            return path.into();
-        }
-        let test = std::env::current_exe().expect("the path of this test");
-        let mut above = test.ancestors().skip(2);
-        let folder = above.next().expect("target/PROFILE/deps/TEST");
-        let target = above.next().expect("target/PROFILE/deps/TEST");
-        let profile = match folder.file_name().and_then(OsStr::to_str) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let mut cargo = Command::new(env!("CARGO"));
-        // What Cargo says about this package is not for the build of another:
-        // build scripts that look at it would run again each time.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-                cargo.env_remove(&name);
-            }
-        }
-        let status = cargo
-            .args(["build", "--quiet", "--package", "ingest-cli"])
-            .args(["--profile", profile, "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "a build");
-        folder.join(format!("ingest{}", std::env::consts::EXE_SUFFIX))
-    })
 }

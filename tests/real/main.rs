@@ -14,6 +14,8 @@
 //! [helios-hfs]: https://github.com/HeliosSoftware/hfs
 //! [sekmet-fhir]: https://github.com/KaRamHelal/SEKMET_FHIR_R4_Tester
 
+#[path = "../e2e/binary.rs"]
+mod binary;
 #[path = "../e2e/canonical.rs"]
 mod canonical;
 mod content;

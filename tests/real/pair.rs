@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::canonical::canonical;
+use crate::canonical::keyed;
 use crate::content::strip;
 use crate::repository::Repository;
 use crate::util::{Sandbox, assert_balances, open, query};
@@ -104,7 +104,7 @@ impl Pair {
             let name = file["file"].as_str().expect("its name");
             let text = fs::read_to_string(folder.path(name)).expect("its lines");
             for line in text.lines() {
-                let (key, canonical) = canonical(line);
+                let (key, canonical) = keyed(line);
                 let form = match self.keeps_digits {
                     true => canonical,
                     false => by_value(line),

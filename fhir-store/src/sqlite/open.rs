@@ -41,7 +41,7 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     schema::migrate(&connection, schema::STEPS)?;
     // What is noted has to be on the disk for good.
-    if !note.was_made && connection.execute_batch(CHECKPOINT).is_ok() {
+    if note.is_wanted() && connection.execute_batch(CHECKPOINT).is_ok() {
         note.enter(true);
     }
     Ok((connection, lock))
@@ -64,6 +64,10 @@ impl<'a> Note<'a> {
             is_ours,
             was_made: is_ours && lock.metadata().is_ok_and(|file| file.len() > 0),
         }
+    }
+
+    const fn is_wanted(&self) -> bool {
+        self.is_ours && !self.was_made
     }
 
     /// Where it fails, as on a full disk, the next one does it.

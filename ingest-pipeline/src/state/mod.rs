@@ -36,17 +36,16 @@ impl State {
     /// A file that can't be opened, that is no state database of this version,
     /// or that something else has emptied.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = |source| Error::StateFile {
-            path: path.to_owned(),
-            source,
-        };
         // Of two connections that turn on WAL at once SQLite fails one, whatever
         // its busy timeout.
         let mut lock = SetUpLock::wait(path)?;
         if !path.exists() {
             lock.note(false);
         }
-        create_private(path).map_err(file)?;
+        create_private(path).map_err(|source| Error::StateFile {
+            path: path.to_owned(),
+            source,
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut state = Self {
             connection: Connection::open_with_flags(path, flags).map_err(fault(path))?,

@@ -228,11 +228,7 @@ fn messages_come_over_tls_from_those_who_are_known() {
 
 #[test]
 fn a_store_that_cannot_be_read_ends_the_draining_and_gives_nothing_up() {
-    let site = Site::new(1);
-    let path = site
-        .folder
-        .write("m.hl7", message("A01", "M1", &site.mrns()[0]));
-    site.adt(&["process", &path.to_string_lossy()]);
+    let site = with_a_fetch();
     let store = site.folder.write("ingest.db", "this is no database");
     let drain = ["adt", "work", "--drain", "--json"];
     let ran = site.folder.run(drain).exits(10);
@@ -245,11 +241,7 @@ fn a_store_that_cannot_be_read_ends_the_draining_and_gives_nothing_up() {
 
 #[test]
 fn a_draining_that_is_stopped_says_that_something_waits() {
-    let site = Site::new(1);
-    let path = site
-        .folder
-        .write("m.hl7", message("A01", "M1", &site.mrns()[0]));
-    site.adt(&["process", &path.to_string_lossy()]);
+    let site = with_a_fetch();
     let faults = FaultPlan::of(["search:every:status=503"]).expect("a fault");
     site.ehr.set_faults(faults);
     let mut child = site.folder.spawn(["adt", "work", "--drain", "--json"]);
@@ -259,4 +251,14 @@ fn a_draining_that_is_stopped_says_that_something_waits() {
     assert_eq!(ran.json()["state"], "interrupted");
     drop(log);
     assert_eq!(state(&site, "SELECT count(*) FROM fetch"), ["1"]);
+}
+
+/// A site in whose queue is one fetch.
+fn with_a_fetch() -> Site {
+    let site = Site::new(1);
+    let path = site
+        .folder
+        .write("m.hl7", message("A01", "M1", &site.mrns()[0]));
+    site.adt(&["process", &path.to_string_lossy()]);
+    site
 }

@@ -6,7 +6,7 @@ use std::fs;
 use ehr_sandbox::Sandbox as Server;
 use serde_json::Value;
 
-use crate::canonical::canonical;
+use crate::canonical::keyed;
 use crate::util::Sandbox;
 
 /// Resources by `Type/id`, in canonical form with their digits as they are,
@@ -25,7 +25,7 @@ impl Content {
         for entry in fs::read_dir(out.path()).expect("a folder") {
             let text = fs::read_to_string(entry.expect("a file").path()).expect("UTF-8");
             for line in text.lines() {
-                let (key, text) = canonical(line);
+                let (key, text) = keyed(line);
                 assert!(all.insert(key, text).is_none(), "a resource twice");
             }
         }

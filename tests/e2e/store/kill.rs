@@ -8,7 +8,7 @@ use ehr_sandbox::Where;
 
 use super::site::{Expected, STATE, Site, everything};
 use crate::adt::site::widened;
-use crate::generate::Random;
+use crate::random::Random;
 use crate::util::{Sandbox, open, query};
 
 /// Rounds, unless `STORE_KILLS` says otherwise.
@@ -30,7 +30,7 @@ fn killed_at_any_moment_the_next_load_ends_with_everything_once() {
         requests: undisturbed.writes() as u64,
         expected: &expected,
     };
-    let mut random = Random(2027);
+    let mut random = Random::new(2027);
     let rounds = widened("STORE_KILLS", ROUNDS);
     let ended = (0..rounds).map(|round| round_trip(round, &mut random, &load));
     let ended: Vec<_> = ended.collect();
