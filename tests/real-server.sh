@@ -26,7 +26,7 @@ main() {
         whole
         ;;
     http://* | https://*)
-        FHIR_STORE_URL=$1 cargo test -p fhir-store --features server --test it -- real
+        FHIR_STORE_URL=$1 cargo test -p fhir-resource-store --features server --test it -- real
         ;;
     *)
         sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2

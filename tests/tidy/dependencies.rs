@@ -17,10 +17,13 @@ const FAMILY: &[(&str, &[&str])] = &[
     ("hl7v2-adt", &[]),
     ("jose-keys", &[]),
     ("fhir-http", &[]),
-    ("http-serve", &[]),
+    ("fhir-http-serve", &[]),
     ("fhir-normalize", &["fhir-json"]),
-    ("fhir-store", &["fhir-json", "fhir-provenance", "fhir-http"]),
-    ("jwks-publisher", &["jose-keys", "http-serve"]),
+    (
+        "fhir-resource-store",
+        &["fhir-json", "fhir-provenance", "fhir-http"],
+    ),
+    ("jwks-publisher", &["jose-keys", "fhir-http-serve"]),
     ("smart-auth", &["jose-keys", "fhir-http"]),
     ("fhir-bulk", &["fhir-http"]),
     (
@@ -29,11 +32,11 @@ const FAMILY: &[(&str, &[&str])] = &[
             "fhir-json",
             "fhir-provenance",
             "fhir-normalize",
-            "fhir-store",
+            "fhir-resource-store",
             "hl7v2-adt",
             "jose-keys",
             "fhir-http",
-            "http-serve",
+            "fhir-http-serve",
             "jwks-publisher",
             "smart-auth",
             "fhir-bulk",
@@ -42,20 +45,20 @@ const FAMILY: &[(&str, &[&str])] = &[
     // The sandbox is for `ingest demo`.
     ("ingest-cli", &["ingest-pipeline", "ehr-sandbox"]),
     // It fetches the keys of its clients.
-    ("ehr-sandbox", &["fhir-http", "http-serve"]),
+    ("ehr-sandbox", &["fhir-http", "fhir-http-serve"]),
 ];
 
 /// Third parties that belong to some crates only, dev-dependencies included.
 const CONFINED: &[(&[&str], &[&str], &str)] = &[
     (
         &["rusqlite"],
-        &["fhir-store", "ingest-pipeline"],
+        &["fhir-resource-store", "ingest-pipeline"],
         "opens databases",
     ),
     (&["ureq"], &["fhir-http"], "connects out"),
     (
         &["hyper", "hyper-util", "tokio", "tokio-rustls"],
-        &["http-serve"],
+        &["fhir-http-serve"],
         "libraries are synchronous",
     ),
     (
@@ -271,13 +274,13 @@ fn every_check_can_fail() {
             {
                 "id": "json", "name": "fhir-json",
                 "dependencies": [
-                    { "name": "fhir-store", "kind": null },
+                    { "name": "fhir-resource-store", "kind": null },
                     { "name": "ureq", "kind": "dev" },
                     { "name": "thiserror", "kind": null },
                 ],
             },
             {
-                "id": "store", "name": "fhir-store",
+                "id": "store", "name": "fhir-resource-store",
                 "dependencies": [
                     { "name": "fhir-json", "kind": null },
                     { "name": "fhir-normalize", "kind": "build" },
@@ -304,8 +307,8 @@ fn every_check_can_fail() {
     .unwrap();
 
     let expected = [
-        "fhir-json: may not depend on fhir-store",
-        "fhir-store: may not depend on fhir-normalize",
+        "fhir-json: may not depend on fhir-resource-store",
+        "fhir-resource-store: may not depend on fhir-normalize",
         "unheard-of: is not in FAMILY",
     ];
     assert_found(&direction(&metadata), &expected);

@@ -1,7 +1,7 @@
 //! The same promises on a server that others wrote. It should be one for tests: what is written stays there.
 //!
 //! ```sh
-//! FHIR_STORE_URL=http://127.0.0.1:8190/fhir cargo test -p fhir-store --features server --test it real
+//! FHIR_STORE_URL=http://127.0.0.1:8190/fhir cargo test -p fhir-resource-store --features server --test it real
 //! ```
 
 use std::sync::Arc;
