@@ -10,7 +10,6 @@ use http::{HeaderMap, StatusCode};
 use super::reply::{self, Reply};
 use super::{ExportJob, Phase, Progress, Step};
 use crate::manifest::{Page, resolve};
-use crate::request::parse_uri;
 use crate::{Error, ExportManifest, Result};
 
 impl ExportJob {
@@ -218,9 +217,7 @@ impl ExportJob {
             what: "Content-Location",
             source: error.into(),
         })?;
-        let url = resolve(text, &self.asked_url()?, "Content-Location")?;
-        parse_uri(&url, "Content-Location")?;
-        Ok(url)
+        resolve(text, &self.asked_url()?, "Content-Location")
     }
 
     /// The URL of the last request.

@@ -2,6 +2,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{FileKind, OutputFile};
+use crate::request::parse_uri;
 use crate::{Error, Instant, Result};
 
 /// One page of a manifest, read as leniently as is safe.
@@ -62,6 +63,8 @@ pub(crate) fn resolve(reference: &str, base: &str, what: &'static str) -> Result
     let base = Url::parse(base).map_err(fail)?;
     let mut url = base.join(reference.trim()).map_err(fail)?;
     url.set_fragment(None);
+    // A relative reference may well bring a scheme that nothing is fetched by.
+    parse_uri(url.as_str(), what)?;
     Ok(url.into())
 }
 

@@ -133,6 +133,23 @@ fn manifests_that_would_lose_data() {
     }
 }
 
+#[test]
+fn urls_that_nothing_is_fetched_from() {
+    for url in ["s:", "file:///etc/passwd", "data:,x", "ftp://x.example/a"] {
+        for body in [
+            format!(r#""output":[{{"url":"{url}"}}]"#),
+            format!(r#""output":[{{"url":"a","continuesInFile":"{url}"}}]"#),
+            format!(r#""link":[{{"relation":"next","url":"{url}"}}]"#),
+        ] {
+            let body = format!(r#"{{"transactionTime":"2026-01-31T08:00:00Z",{body}}}"#);
+            assert!(
+                matches!(parse(body.as_bytes()), Err(Error::Url { .. })),
+                "{body}"
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_panics(
