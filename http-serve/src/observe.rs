@@ -45,6 +45,32 @@ pub struct Exchange<'a> {
     pub complete: bool,
 }
 
+impl Exchange<'_> {
+    /// The method for a log: `other` where it is none of HTTP
+    /// ([RFC 9110, 9](https://www.rfc-editor.org/rfc/rfc9110#section-9), and
+    /// PATCH), for then it may be any text.
+    #[must_use]
+    pub fn method_name(&self) -> &str {
+        const ALL: [Method; 9] = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::PATCH,
+            Method::TRACE,
+            Method::CONNECT,
+        ];
+        let is_known = ALL.contains(self.method);
+        if is_known {
+            self.method.as_str()
+        } else {
+            "other"
+        }
+    }
+}
+
 /// Tells of a request when it is dropped.
 pub(crate) struct Record {
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -70,7 +96,7 @@ impl Drop for Record {
         };
         // Without the path, which may name a patient.
         tracing::debug!(
-            method = %exchange.method,
+            method = exchange.method_name(),
             status = exchange.status.map(|status| status.as_u16()),
             elapsed_ms = u64::try_from(exchange.elapsed.as_millis()).unwrap_or(u64::MAX),
             network = %exchange.network,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_serve::{Body, Certificates, Exchange, Handler, Limits, Server};
 
 use crate::{Error, Publisher, Reload, Result};
@@ -180,9 +180,14 @@ impl TlsFiles {
 }
 
 fn log(exchange: &Exchange<'_>) {
+    // What a stranger asks for besides may hold anything, as a request for a FHIR
+    // server that came here does.
+    let is_ours = exchange
+        .status
+        .is_some_and(|status| status.is_success() || matches!(status, StatusCode::NOT_MODIFIED));
     tracing::info!(
-        method = %exchange.method,
-        path = exchange.path,
+        method = exchange.method_name(),
+        path = is_ours.then_some(exchange.path),
         status = exchange.status.map(|status| status.as_u16()),
         elapsed_us = u64::try_from(exchange.elapsed.as_micros()).unwrap_or(u64::MAX),
         network = %exchange.network,

@@ -69,8 +69,11 @@ impl Failure {
         failure.entry = entry;
         failure.refusal.expression = match (entry, path) {
             (Some(_), "") => String::new(),
-            (Some(_), path) => format!("{resource_type}{}", plain(path)),
-            (None, path) => plain(path).to_owned(),
+            (Some(_), path) => format!("{resource_type}{}", elements(path)),
+            (None, path) => [resource_type, "Bundle"]
+                .into_iter()
+                .find_map(|root| Some(format!("{root}{}", elements(path.strip_prefix(root)?))))
+                .unwrap_or_default(),
         };
         failure
     }
@@ -88,13 +91,28 @@ fn within_entry(path: &str) -> (Option<usize>, &str) {
     }
 }
 
-/// The path as far as it consists of names, numbers and functions: a server may put anything there.
-fn plain(path: &str) -> &str {
+/// The path as far as it consists of names of elements and their places: a server may put anything there.
+fn elements(path: &str) -> &str {
     const LONGEST: usize = 200;
-    let allowed =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']' | '(' | ')' | '_');
-    let end = path.find(|c| !allowed(c)).unwrap_or(path.len());
-    &path[..end.min(LONGEST)]
+    let mut end = 0;
+    while let Some(part) = path[end..].strip_prefix('.') {
+        let length = |text: &str, is_of: fn(&u8) -> bool| text.bytes().take_while(is_of).count();
+        let name = length(part, u8::is_ascii_alphanumeric);
+        let place = part[name..].strip_prefix('[').map_or(0, |rest| {
+            let digits = length(rest, u8::is_ascii_digit);
+            if rest[digits..].starts_with(']') {
+                digits + 2
+            } else {
+                0
+            }
+        });
+        let next = end + 1 + name + place;
+        if !part.starts_with(|c: char| c.is_ascii_lowercase()) || next > LONGEST {
+            break;
+        }
+        end = next;
+    }
+    &path[..end]
 }
 
 /// A Bundle that is written entry by entry.
@@ -260,10 +278,24 @@ mod tests {
             ),
             ("Bundle.entry[3].resource", Some(3), ""),
             ("Bundle.entry[3]", Some(3), ""),
-            ("Bundle.entry[x].resource", None, "Bundle.entry[x].resource"),
+            ("Bundle.entry[x].resource", None, "Bundle.entry"),
             ("Patient.name[0] = 'Miller'", None, "Patient.name[0]"),
+            ("Patient.name[0].given[1]", None, "Patient.name[0].given[1]"),
+            (
+                "Patient.name.where(family = 'x')",
+                None,
+                "Patient.name.where",
+            ),
+            ("Patient.Miller", None, "Patient"),
+            (
+                "Bundle.entry[3].resource.name[Miller]",
+                Some(3),
+                "Patient.name",
+            ),
+            ("Bundle.entry[3].resource Miller", Some(3), "Patient"),
             ("/f:Patient/f:birthDate", None, ""),
-            ("Müller", None, "M"),
+            ("Miller", None, ""),
+            ("Müller", None, ""),
         ];
         for (given, entry, expression) in cases {
             let failure = failure(given);

@@ -1,12 +1,12 @@
 //! Messages, the fetches they ask for, and their archive.
 
 use super::audit::{Audit, LEVELS};
-use super::canary::{BUCKET_SECRET, CLIENT_SECRET, FAMILY, ID, MRN};
-use super::content::message;
+use super::canary::{BUCKET_SECRET, CLIENT_SECRET, ID, MRN};
+use super::content::messages;
 use super::disk;
 use super::server::{Bad, Ehr};
 
-fn audit(ehr: &Ehr, archive: &str) -> Audit {
+pub(super) fn audit(ehr: &Ehr, archive: &str) -> Audit {
     let audit = Audit::new()
         .with("AUDIT_SECRET", CLIENT_SECRET)
         .with("AUDIT_BUCKET", BUCKET_SECRET);
@@ -20,32 +20,26 @@ fn audit(ehr: &Ehr, archive: &str) -> Audit {
             ehr.base()
         ),
     );
-    let all = [
-        message("A01", "c1", MRN),
-        message("A40", "c2", MRN),
-        message("A01", "c3", ""),
-        message("A20", "c4", ""),
-        format!("{FAMILY} {MRN}").into_bytes(),
-        format!("MSH|^~\\&|REG\rPID|{MRN}|{FAMILY}\r").into_bytes(),
-    ];
-    for (number, bytes) in all.iter().enumerate() {
+    for (number, bytes) in messages().iter().enumerate() {
         audit.give(&format!("in/{number}.hl7"), bytes);
     }
     audit
 }
 
+/// What goes wrong with fetches: at each level of the log something else.
+pub(super) const BADLY: [(&str, Bad); 6] = [
+    ("identifier=", Bad::Status(500)),
+    ("identifier=", Bad::Types),
+    ("patient=", Bad::Status(403)),
+    ("Practitioner", Bad::Redirect),
+    ("identifier=", Bad::Cut),
+    ("/token", Bad::Status(400)),
+];
+
 #[test]
 fn messages_and_their_fetches_tell_nothing() {
     let ehr = Ehr::start();
-    let bad = [
-        ("identifier=", Bad::Status(500)),
-        ("identifier=", Bad::Types),
-        ("patient=", Bad::Status(403)),
-        ("Practitioner", Bad::Redirect),
-        ("identifier=", Bad::Cut),
-        ("/token", Bad::Status(400)),
-    ];
-    for (level, (place, bad)) in LEVELS.iter().zip(bad) {
+    for (level, (place, bad)) in LEVELS.iter().zip(BADLY) {
         let audit = audit(&ehr, "");
         let run = |arguments: &[&str]| audit.run(&[arguments, *level].concat());
         ehr.fails(place, bad);

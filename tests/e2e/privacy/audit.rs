@@ -36,6 +36,8 @@ pub(super) struct Audit {
     given: RefCell<BTreeSet<PathBuf>>,
     /// Folders that are for content.
     content: RefCell<Vec<PathBuf>>,
+    /// Folders that are for everybody.
+    public: RefCell<Vec<PathBuf>>,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -48,6 +50,7 @@ impl Audit {
             folder,
             given: RefCell::new(given),
             content: RefCell::default(),
+            public: RefCell::default(),
             environment: Vec::new(),
         }
     }
@@ -79,6 +82,11 @@ impl Audit {
     /// What is below this is content, and only for its owner.
     pub(super) fn is_content(&self, name: &str) {
         self.content.borrow_mut().push(self.folder.path(name));
+    }
+
+    /// What is below this is searched, and may be read by everybody.
+    pub(super) fn is_public(&self, name: &str) {
+        self.public.borrow_mut().push(self.folder.path(name));
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -175,7 +183,9 @@ impl Audit {
         let mut written = files(&self.path(""));
         written.retain(|path| !given.contains(path));
         // First all of them: to look into a database may end its journal.
-        for path in &written {
+        let public = self.public.borrow();
+        let is_public = |path: &&PathBuf| public.iter().any(|own| path.starts_with(own));
+        for path in written.iter().filter(|path| !is_public(path)) {
             assert_owner_only(path);
             let above = path.ancestors().skip(1);
             let above = above.take_while(|it| *it != self.path(""));

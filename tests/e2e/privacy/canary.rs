@@ -6,8 +6,9 @@ use std::io::Read as _;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use flate2::read::MultiGzDecoder;
+use serde_json::{Value, json};
 
 pub(super) const FAMILY: &str = "Zebulonqvist";
 pub(super) const GIVEN: &str = "Marigoldinex";
@@ -22,11 +23,14 @@ pub(super) const NOTE: &str = "Coughsblueink";
 pub(super) const KIN: &str = "Nextkinvexley";
 pub(super) const CLIENT_SECRET: &str = "clientsecretQx1v8z";
 pub(super) const TOKEN: &str = "tokenQx9u2LmTyW44kPz";
-pub(super) const PASSPHRASE: &str = "passphraseQxOrchid55";
+pub(super) const PASSPHRASE: &str = "OrchidQx55Velvet91";
 pub(super) const BUCKET_SECRET: &str = "bucketsecretQx7Hh21";
 pub(super) const HEADER: &str = "headersecretQx3Nn90";
 /// An `id_key`, which has to be hexadecimal.
 pub(super) const ID_KEY: &str = "c0ffee5eed1dbadcc0ffee5eed1dbad7c0ffee5eed1dbad7";
+/// A `key_file` of a ring of keys.
+pub(super) const RING_KEY: &str =
+    "0ddba11f00d5caffe1dec0debada55e5cab1efacedfeed5eab0bb1e5a1dba5ed";
 /// A private key on P-384.
 pub(super) const PEM: &str = include_str!("../../data/keys/p384.pem");
 
@@ -47,7 +51,11 @@ const TEXTS: &[&str] = &[
     BUCKET_SECRET,
     HEADER,
     ID_KEY,
+    RING_KEY,
 ];
+
+/// Members of a JWK that only private keys have (RFC 7518, section 6).
+const PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
 
 /// What is shown of a text that is cut off.
 const PART: usize = 8;
@@ -55,6 +63,15 @@ const PART: usize = 8;
 /// Every canary in one text, as a server may send it that echoes what it has.
 pub(super) fn all() -> String {
     TEXTS.join(" ")
+}
+
+/// The private key as a JWK.
+pub(super) fn jwk() -> Value {
+    let der = der();
+    // It ends with the coordinates of the public key.
+    let (x, y) = der[der.len() - 96..].split_at(48);
+    let [d, x, y] = [private(&der), x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
+    json!({"kty": "EC", "crv": "P-384", "alg": "ES384", "d": d, "x": x, "y": y})
 }
 
 /// The first canary in these bytes, also where they are compressed: what, in
@@ -105,7 +122,17 @@ static FOLDED: LazyLock<Needles> = LazyLock::new(|| {
             needles.add(&name, "a list of bytes", list.join(between).as_bytes());
         }
     }
-    needles.add("a key", "PEM", b"private key-----");
+    // A hint may say what the line has to be; a key goes on after it.
+    for end in ["\n", "\r", "\\n", "\\r"] {
+        let line = format!("private key-----{end}");
+        needles.add("a key", "PEM", line.as_bytes());
+    }
+    for member in PRIVATE {
+        for quote in ["\"", "\\\""] {
+            let name = format!("\"{member}{quote}:");
+            needles.add("a key", "JWK", name.as_bytes());
+        }
+    }
     needles
 });
 
@@ -134,19 +161,32 @@ static EXACT: LazyLock<Needles> = LazyLock::new(|| {
     needles
 });
 
-/// All canaries as bytes, with the number that is the private key.
+/// All canaries as bytes, with those that texts stand for.
 fn secrets() -> Vec<(String, Vec<u8>)> {
     let texts = TEXTS.iter();
     let mut secrets: Vec<_> = texts
         .map(|text| ((*text).to_owned(), text.as_bytes().to_vec()))
         .collect();
-    let body: String = PEM.lines().filter(|line| !line.starts_with('-')).collect();
-    let der = STANDARD.decode(body).expect("PEM");
-    // The first OCTET STRING of 48 bytes (RFC 5915, section 3).
-    let at = der.windows(2).position(|tag| tag == [0x04, 48]);
-    let at = at.expect("a private key") + 2;
-    secrets.push(("`d` of a key".to_owned(), der[at..at + 48].to_vec()));
+    for (name, text) in [("the id key", ID_KEY), ("the ring's key", RING_KEY)] {
+        let digits = text.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<_>> = digits.map(byte).collect();
+        secrets.push((name.to_owned(), bytes.expect("hexadecimal")));
+    }
+    secrets.push(("`d` of a key".to_owned(), private(&der()).to_vec()));
     secrets
+}
+
+fn der() -> Vec<u8> {
+    let body: String = PEM.lines().filter(|line| !line.starts_with('-')).collect();
+    STANDARD.decode(body).expect("PEM")
+}
+
+/// The number that is the key: the first OCTET STRING of 48 bytes (RFC 5915,
+/// section 3).
+fn private(der: &[u8]) -> &[u8] {
+    let at = der.windows(2).position(|tag| tag == [0x04, 48]);
+    &der[at.expect("a private key") + 2..][..48]
 }
 
 /// Looked for all at once: the test has much to search, and many to search for.
@@ -226,8 +266,14 @@ fn what_is_planted_is_found() {
             assert!(find(&gzip).is_some(), "{name}, compressed");
         }
     }
-    for line in PEM.lines() {
-        let begin = line.starts_with("-----END");
-        assert!(begin || find(line.as_bytes()).is_some(), "{line}");
+    let own = |line: &str| line.starts_with('-') || find(line.as_bytes()).is_some();
+    assert!(PEM.lines().all(own));
+    for key in [
+        "-----BEGIN RSA PRIVATE KEY-----\nMI",
+        "{\"kty\":\"RSA\",\"qi\":\"A\"}",
+    ] {
+        assert!(find(key.as_bytes()).is_some(), "{key}");
+        let quoted = format!("{key:?}");
+        assert!(find(quoted.as_bytes()).is_some(), "{quoted}");
     }
 }

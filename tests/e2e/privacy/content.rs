@@ -1,10 +1,19 @@
 //! Resources that are full of canaries, and records that are refused for every
 //! reason there is.
 
+use super::audit::Audit;
 use super::canary::{
     ADDRESS, DISPLAY, FAMILY, GIVEN, ID, IDENTIFIER, KIN, MRN, NOTE, PHONE, TOKEN,
 };
 use crate::generate::mr;
+
+/// Writes a folder `in` for a load, of records and files that are refused.
+pub(super) fn give(audit: &Audit) {
+    audit.give("in/records.ndjson", records());
+    for (name, bytes) in files() {
+        audit.give(&name, bytes);
+    }
+}
 
 /// A Patient; `more` is put at its end.
 pub(super) fn patient(more: &str) -> String {
@@ -107,7 +116,7 @@ pub(super) fn records() -> Vec<u8> {
 }
 
 /// Files that are refused as a whole.
-pub(super) fn files() -> Vec<(String, Vec<u8>)> {
+fn files() -> Vec<(String, Vec<u8>)> {
     let name = |name: &str| format!("in/{name}");
     let wide: Vec<u8> = patient("").bytes().flat_map(|byte| [byte, 0]).collect();
     vec![
@@ -142,8 +151,20 @@ pub(super) fn files() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
+/// Messages of which some are taken, and the others refused.
+pub(super) fn messages() -> Vec<Vec<u8>> {
+    vec![
+        message("A01", "c1", MRN),
+        message("A40", "c2", MRN),
+        message("A01", "c3", ""),
+        message("A20", "c4", ""),
+        format!("{FAMILY} {MRN}").into_bytes(),
+        format!("MSH|^~\\&|REG\rPID|{MRN}|{FAMILY}\r").into_bytes(),
+    ]
+}
+
 /// An HL7 v2 message about the patient with this record number.
-pub(super) fn message(trigger: &str, control_id: &str, mrn: &str) -> Vec<u8> {
+fn message(trigger: &str, control_id: &str, mrn: &str) -> Vec<u8> {
     format!(
         "MSH|^~\\&|REG|GHH|IN|R|20270115080000||ADT^{trigger}|{control_id}|P|2.5.1\r\
          EVN|{trigger}|20270115075900||||{DISPLAY}\r\

@@ -5,16 +5,13 @@ use std::process::Stdio;
 
 use super::audit::{Audit, LEVELS};
 use super::canary::ID_KEY;
-use super::content::{files, records};
+use super::content::{self, records};
 use super::disk;
 use crate::bulk::wait::kill;
 
 fn audit() -> Audit {
     let audit = Audit::new();
-    audit.give("in/records.ndjson", records());
-    for (name, bytes) in files() {
-        audit.give(&name, bytes);
-    }
+    content::give(&audit);
     audit.give("key", ID_KEY);
     let settings = "[tenants.acme]\norganization = \"Acme\"\nid_key = { file = \"key\" }\n";
     audit.give("ingest.toml", settings);

@@ -1,8 +1,10 @@
-//! An EHR whose every answer is full of canaries, and which can be told to echo
-//! all it knows where something fails.
+//! An EHR, or the FHIR server of a store, whose every answer is full of canaries,
+//! and which can be told to echo all it knows where something fails.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use ehr_sandbox::{InProcess, Sandbox, WriteSettings};
+use fhir_http::HttpClient as _;
 use http::{Request, Response};
 use http_serve::{Body, Limits, Server};
 use serde_json::{Value, json};
@@ -31,12 +33,15 @@ pub(super) struct Ehr {
     base: String,
     told: Arc<Told>,
     _server: Server,
+    _store: Option<Sandbox>,
 }
 
 #[derive(Default)]
 struct Told {
     base: Mutex<String>,
-    /// Part of the path and query, and what happens to it.
+    /// What can be written to stands behind this one.
+    store: Option<(String, InProcess)>,
+    /// Part of the method, path and query, and what happens to it.
     bad: Mutex<Option<(&'static str, Bad)>>,
     asked: Mutex<Vec<String>>,
     held: Mutex<Option<&'static str>>,
@@ -45,10 +50,24 @@ struct Told {
 
 impl Ehr {
     pub(super) fn start() -> Self {
+        Self::before(None)
+    }
+
+    /// One that keeps what is written to it.
+    pub(super) fn store(settings: WriteSettings) -> Self {
+        let store = Sandbox::builder().open().writes(settings).in_process();
+        Self::before(Some(store.expect("a server")))
+    }
+
+    fn before(store: Option<Sandbox>) -> Self {
         let address = "127.0.0.1:0".parse().expect("an address");
         let bound = Server::bind(address, Limits::default()).expect("a port");
         let base = format!("http://{}", bound.local_addr());
-        let told = Arc::new(Told::default());
+        let behind = store.as_ref().map(|own| (own.base(), own.transport()));
+        let told = Arc::new(Told {
+            store: behind,
+            ..Told::default()
+        });
         lock(&told.base).clone_from(&base);
         let own = told.clone();
         let handler = move |request: Request<Vec<u8>>| own.answer(&request);
@@ -57,6 +76,7 @@ impl Ehr {
             base,
             told,
             _server: server,
+            _store: store,
         }
     }
 
@@ -64,7 +84,7 @@ impl Ehr {
         &self.base
     }
 
-    /// From now on what has this in its path or query is answered badly.
+    /// From now on what has this in its method, path or query is answered badly.
     pub(super) fn fails(&self, part: &'static str, bad: Bad) {
         *lock(&self.told.bad) = Some((part, bad));
     }
@@ -73,7 +93,7 @@ impl Ehr {
         *lock(&self.told.bad) = None;
     }
 
-    /// Requests with this in their path wait until [`Self::let_go`].
+    /// Requests with this in their method, path or query wait until [`Self::let_go`].
     pub(super) fn hold(&self, part: &'static str) {
         *lock(&self.told.held) = Some(part);
     }
@@ -83,7 +103,7 @@ impl Ehr {
         self.told.release.notify_all();
     }
 
-    /// Whether something with this in its path or query was asked for.
+    /// Whether something with this in its method, path or query was asked for.
     pub(super) fn was_asked(&self, part: &str) -> bool {
         lock(&self.told.asked).iter().any(|own| own.contains(part))
     }
@@ -101,7 +121,7 @@ impl Drop for Ehr {
 
 impl Told {
     fn answer(&self, request: &Request<Vec<u8>>) -> Response<Body> {
-        let uri = request.uri().to_string();
+        let uri = format!("{} {}", request.method(), request.uri());
         lock(&self.asked).push(uri.clone());
         let mut held = lock(&self.held);
         while held.is_some_and(|part| uri.contains(part)) {
@@ -121,6 +141,12 @@ impl Told {
     fn well(&self, request: &Request<Vec<u8>>) -> Response<Body> {
         let base = lock(&self.base).clone();
         let path = request.uri().path();
+        let own = [".well-known", "/token"];
+        if let Some((there, store)) = &self.store
+            && !own.iter().any(|part| path.contains(part))
+        {
+            return forwarded(request, there, store);
+        }
         let search = |resource: &Value| json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": resource}]});
         let value = match path.trim_start_matches("/fhir/") {
             ".well-known/smart-configuration" => json!({
@@ -129,7 +155,7 @@ impl Told {
             }),
             "/token" => json!({
                 "access_token": canary::TOKEN, "token_type": "bearer", "expires_in": 300,
-                "scope": "system/*.rs",
+                "scope": if self.store.is_some() { "system/*.cruds" } else { "system/*.rs" },
             }),
             "metadata" => {
                 json!({"resourceType": "CapabilityStatement", "rest": [{"mode": "server"}]})
@@ -151,6 +177,10 @@ impl Told {
             }),
             "/file/1" => return reply(200, &[NDJSON], format!("{}\n", patient(""))),
             "/file/2" => return reply(200, &[NDJSON], format!("{}\n", observation(""))),
+            // Who was merged into another is not there any more.
+            "Patient" if !request.uri().to_string().contains(canary::MRN) => {
+                json!({"resourceType": "Bundle", "type": "searchset"})
+            }
             "Patient" => search(&serde_json::from_str(&patient("")).expect("JSON")),
             "Observation" => search(&serde_json::from_str(&observation("")).expect("JSON")),
             "Encounter" | "Condition" | "MedicationRequest" => {
@@ -161,6 +191,25 @@ impl Told {
         };
         json_reply(200, value.to_string())
     }
+}
+
+/// The answer of the server behind, which is on another address.
+fn forwarded(request: &Request<Vec<u8>>, there: &str, store: &InProcess) -> Response<Body> {
+    let uri = request.uri().to_string();
+    let rest = uri.strip_prefix("/fhir").unwrap_or(&uri);
+    let mut other = Request::builder()
+        .method(request.method())
+        .uri(format!("{there}{rest}"));
+    // It is open, and knows none of our tokens.
+    let headers = request.headers().iter();
+    for (name, value) in headers.filter(|(name, _)| *name != "authorization") {
+        other = other.header(name, value);
+    }
+    let other = other.body(request.body().clone()).expect("a request");
+    let (parts, mut body) = store.send(other).expect("an answer").into_parts();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut body, &mut bytes).expect("memory");
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 const NDJSON: (&str, &str) = ("content-type", "application/fhir+ndjson");
