@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A file of the store couldn't be opened, created or locked.
-    #[error("could not open {}: check that the folder exists and is writable", path.display())]
+    #[error("could not open {}: check that the folder exists and is writable, and the file this user's to read and write", path.display())]
     Open {
         /// The file.
         path: PathBuf,

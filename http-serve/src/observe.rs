@@ -134,4 +134,21 @@ mod tests {
             assert_eq!(network.to_string(), expected, "{address}");
         }
     }
+
+    #[test]
+    fn a_method_that_a_client_made_up_is_not_named() {
+        for (method, name) in [("GET", "GET"), ("PATCH", "PATCH"), ("MILLER", "other")] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let exchange = Exchange {
+                method: &method,
+                path: "/",
+                status: None,
+                elapsed: Duration::ZERO,
+                network: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                sent: 0,
+                complete: false,
+            };
+            assert_eq!(exchange.method_name(), name);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Results on standard output, failures where they belong.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -20,9 +21,9 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
         return;
     }
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "error: {message}");
+    let _ = writeln!(stderr, "error: {}", plain(message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, "hint: {hint}");
+        let _ = writeln!(stderr, "hint: {}", plain(hint));
     }
 }
 
@@ -33,7 +34,33 @@ pub(crate) fn json(result: &impl Serialize) -> Result<(), Failure> {
     lines([text])
 }
 
-/// Prints lines of text. A reader that has gone away, as `head` does, is fine.
+/// Prints lines for people.
+pub(crate) fn text<T: AsRef<str>>(text: impl IntoIterator<Item = T>) -> Result<(), Failure> {
+    lines(
+        text.into_iter()
+            .map(|line| plain(line.as_ref()).into_owned()),
+    )
+}
+
+/// A line with what steers a terminal, or turns text around, as an escape: names
+/// of files come from anywhere.
+fn plain(line: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        // Marks of direction, and separators of lines.
+        let turns = matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns
+    };
+    if !line.contains(steers) {
+        return line.into();
+    }
+    let escaped = |c: char| match steers(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    line.chars().map(escaped).collect::<String>().into()
+}
+
+/// Prints lines as they are. A reader that has gone away, as `head` does, is fine.
 pub(crate) fn lines<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Result<(), Failure> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     let written = lines
@@ -55,11 +82,15 @@ pub(crate) fn lines<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Resul
 /// Tells a person something that is no result, on standard error.
 pub(crate) fn note(text: &str) {
     // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", plain(text));
 }
 
 /// A table with columns as wide as their widest cell; numbers to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<_>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| plain(cell)).collect())
+        .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

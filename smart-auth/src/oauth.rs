@@ -23,7 +23,7 @@ struct Refusal {
     status: StatusCode,
     requested: ScopeSet,
     signed: Option<String>,
-    /// Seconds that our clock is ahead of the server's.
+    /// Seconds that our clock is ahead of the server's, where it tells its time.
     ahead: Option<i64>,
 }
 
@@ -95,7 +95,13 @@ impl OAuthError {
                 .to_owned(),
             _ => "see what the server's documentation says about this code".to_owned(),
         };
-        if let Some(ahead) = self.0.ahead {
+        if self.0.ahead.is_none() && self.0.code == "invalid_client" && self.0.signed.is_some() {
+            hint.push_str(
+                "; check too that the clock of this machine is right, for an assertion is good \
+                 for minutes only",
+            );
+        }
+        if let Some(ahead) = self.0.ahead.filter(|ahead| ahead.abs() > Self::SKEW) {
             let side = if ahead > 0 { "ahead of" } else { "behind" };
             hint.push_str(&format!(
                 "; the clock of this machine is {} s {side} the server's: set it",
@@ -142,9 +148,7 @@ impl OAuthError {
             signed: about
                 .assertion
                 .map(|a| format!("key {} and {}", a.kid(), a.algorithm())),
-            ahead: about
-                .seconds_ahead()
-                .filter(|ahead| ahead.abs() > Self::SKEW),
+            ahead: about.seconds_ahead(),
         })))
     }
 

@@ -48,6 +48,9 @@ fn plain(fault: &TlsError) -> Option<&'static str> {
         C::UnknownIssuer => {
             "the server's certificate is from an authority that is not trusted here: add that of a private one"
         }
+        C::BadSignature => {
+            "the server's certificate is from an authority with the name of one that is trusted here, and another key: has that been renewed?"
+        }
         C::Revoked => "the server's certificate was revoked",
         // The library has no variant for it.
         C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {

@@ -40,6 +40,7 @@ fn what_is_wrong_with_a_server_is_told_in_plain_words() {
     let trusting = local().root_certificates(authority.pem.clone());
     let years = |from, to| Server::tls(authority.server_of_years("localhost", from, to), ok);
     let right = || Server::tls(authority.server("localhost", None), ok);
+    let namesake = local().root_certificates(Authority::new().pem);
     let cases = [
         (years(2001, 2002), &trusting, "localhost", "has expired"),
         (
@@ -50,6 +51,7 @@ fn what_is_wrong_with_a_server_is_told_in_plain_words() {
         ),
         (right(), &trusting, "127.0.0.1", "is for another host name"),
         (right(), &local(), "localhost", "is not trusted here"),
+        (right(), &namesake, "localhost", "and another key"),
     ];
     for (server, config, host, words) in cases {
         let error = send(config, &format!("https://{host}:{}/", server.port)).unwrap_err();

@@ -12,6 +12,10 @@ use crate::{Error, Result};
 
 /// Locks, creates where needed, and brings up to date.
 pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
+    writable(path).map_err(|error| named(path, error))
+}
+
+fn writable(path: &Path) -> Result<(Connection, File)> {
     check_library()?;
     let lock = lock(path)?;
     let mut note = Note::read(path, &lock);
@@ -26,6 +30,10 @@ pub(super) fn read_write(path: &Path) -> Result<(Connection, File)> {
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // SQLite opens a file that can't be written all the same.
+    if connection.is_readonly("main")? {
+        return Err(Error::ReadOnly);
+    }
     let empty = check_identity(&connection, path)?;
     if empty && note.was_made {
         return Err(Error::Emptied {
@@ -87,6 +95,10 @@ impl<'a> Note<'a> {
 
 /// Opens what is there, and changes nothing.
 pub(super) fn read_only(path: &Path) -> Result<Connection> {
+    readable(path).map_err(|error| named(path, error))
+}
+
+fn readable(path: &Path) -> Result<Connection> {
     check_library()?;
     if !path.exists() {
         return Err(Error::NotFound {
@@ -108,6 +120,28 @@ pub(super) fn read_only(path: &Path) -> Result<Connection> {
         _ if found > supported => Err(Error::NewerSchema { found, supported }),
         _ => Ok(connection),
     }
+}
+
+/// Says which file it is that this user may not open: SQLite only has a number for it.
+fn named(path: &Path, error: Error) -> Error {
+    let problem = match &error {
+        Error::ReadOnly => "the file or its folder is read-only",
+        Error::Sqlite { source } if is_barred(&**source) => "SQLite can't open it",
+        _ => return error,
+    };
+    Error::Open {
+        path: path.to_owned(),
+        source: io::Error::other(problem),
+    }
+}
+
+fn is_barred(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<rusqlite::Error>();
+    let code = error.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(
+        code,
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+    )
 }
 
 /// Refuses the releases of SQLite in which a WAL reset can lose a committed page.

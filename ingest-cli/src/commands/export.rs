@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Export) -> Result<Exit, Fa
         let resources: u64 = files.iter().map(|file| file.resources).sum();
         report::json(&json!({ "resources": resources, "files": files }))?;
     } else if !context.global.quiet {
-        report::lines(
+        report::text(
             files
                 .iter()
                 .map(|file| format!("{}  {}", file.file.display(), file.resources)),

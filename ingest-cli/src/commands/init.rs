@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Init) -> Result<Exit, Fail
         report::json(&json!({ "config": created.config, "keys": created.keys }))?;
         return Ok(Exit::Ok);
     }
-    report::lines([
+    report::text([
         format!("wrote {}", created.config.display()),
         format!("made the empty key ring {}", created.keys.display()),
         "describe your EHR there, then try it: ingest test CONNECTION".to_owned(),

@@ -165,7 +165,7 @@ fn export(
         return Ok(Exit::Ok);
     }
     let again = valid_until.map(|until| format!("export again by {until}"));
-    report::lines(paths.into_iter().chain(again))?;
+    report::text(paths.into_iter().chain(again))?;
     Ok(Exit::Ok)
 }
 

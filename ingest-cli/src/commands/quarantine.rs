@@ -75,21 +75,21 @@ fn show(record: &QuarantineRecord, json: bool) -> Result<(), Failure> {
         value["body"] = String::from_utf8_lossy(&record.body).into();
         return report::json(&value);
     }
-    let mut lines: Vec<Vec<u8>> = vec![
-        format!("id      {}", record.id).into(),
-        format!("run     {}", record.run).into(),
-        format!("file    {}", record.file).into(),
-        format!("reason  {}: {}", record.reason, record.detail).into(),
+    let mut lines = vec![
+        format!("id      {}", record.id),
+        format!("run     {}", record.run),
+        format!("file    {}", record.file),
+        format!("reason  {}: {}", record.reason, record.detail),
     ];
     if let Some(line) = record.line {
-        lines.push(format!("line    {line}").into());
+        lines.push(format!("line    {line}"));
     }
     if let Some(offset) = record.byte_offset {
-        lines.push(format!("offset  {offset}").into());
+        lines.push(format!("offset  {offset}"));
     }
-    lines.push(Vec::new());
-    lines.push(record.body.clone());
-    report::lines(lines)
+    lines.push(String::new());
+    report::text(lines)?;
+    report::lines([&record.body])
 }
 
 fn export(store: &mut SqliteStore, run: Option<&str>) -> Result<(), Failure> {

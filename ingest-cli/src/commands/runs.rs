@@ -183,7 +183,7 @@ fn show(run: &Run, json: bool) -> Result<(), Failure> {
     if let Some(error) = &run.error {
         lines.push(format!("error        {error}"));
     }
-    report::lines(lines)
+    report::text(lines)
 }
 
 /// What the view `runs` shows, and the summary that the run ended with.

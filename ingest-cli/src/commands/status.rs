@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     } else {
         let mut lines = text(&target.name(), exists, &connections);
         lines.splice(1..1, load::held(&held));
-        report::lines(lines)?;
+        report::text(lines)?;
     }
     Ok(Exit::Ok)
 }

@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Test) -> Result<Exit, Fail
     if context.global.json {
         report::json(&result)?;
     } else {
-        report::lines(text(&result))?;
+        report::text(text(&result))?;
     }
     Ok(exit(&result))
 }

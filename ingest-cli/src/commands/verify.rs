@@ -37,6 +37,6 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Verify) -> Result<Exit, Fa
     if found.changed + found.deleted > 0 {
         lines.push("the next run that has them writes them again; of an EHR that only sends changes, ask for everything: ingest bulk CONNECTION --since full".to_owned());
     }
-    report::lines(lines)?;
+    report::text(lines)?;
     Ok(Exit::Ok)
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fhir_http::{
-    Client, Clock, HttpClient, Interrupt, Origin, Random, RetryPolicy, SystemClock, SystemRandom,
-    UNRESERVED, UreqClient, UreqConfig, percent_encode,
+    Client, Clock, HttpClient, Interrupt, Origin, Random, RetryPolicy, Roots, SystemClock,
+    SystemRandom, UNRESERVED, UreqClient, UreqConfig, percent_encode,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use smart_auth::{BackendServices, ScopeSet, SigningKey};
@@ -139,11 +139,21 @@ fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
         // It holds while the first byte is waited for as well.
         .idle_timeout(http.read_timeout.max(http.first_byte_timeout));
     if let Some(file) = &http.ca_file {
-        config = config.root_certificates(read(file)?);
+        let pem = read(file)?;
+        let setting = format!("http.ca_file ({})", file.display());
+        check(setting, alone().root_certificates(pem.clone()))?;
+        config = config.root_certificates(pem);
     }
     if let Some(certificate) = &http.client_certificate {
-        let key = read_private(&certificate.key_file)?;
-        config = config.client_certificate(read(&certificate.cert_file)?, key);
+        let (chain, key) = (&certificate.cert_file, &certificate.key_file);
+        let (key_pem, chain_pem) = (read_private(key)?, read(chain)?);
+        let files = format!("{}, {}", chain.display(), key.display());
+        let setting = format!("http.client_certificate ({files})");
+        check(
+            setting,
+            alone().client_certificate(chain_pem.clone(), key_pem.clone()),
+        )?;
+        config = config.client_certificate(chain_pem, key_pem);
     }
     if let Some(proxy) = &http.proxy {
         let address = match &http.proxy_credentials {
@@ -153,6 +163,18 @@ fn network(http: &HttpSettings, around: &Surroundings) -> Result<UreqConfig> {
         config = config.proxy(address);
     }
     Ok(config)
+}
+
+/// Settings for a check of one thing, so that a fault is known to be of its files.
+fn alone() -> UreqConfig {
+    UreqConfig::default().roots(Roots::None)
+}
+
+fn check(setting: String, config: UreqConfig) -> Result<()> {
+    let checked = UreqClient::new(&config).map_err(Box::new);
+    checked
+        .map(drop)
+        .map_err(|source| Error::Certificates { setting, source })
 }
 
 /// `http://user:password@host` of `http://host` and `user:password`.

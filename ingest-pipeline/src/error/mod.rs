@@ -136,6 +136,16 @@ pub enum Error {
         /// Its mode.
         mode: u32,
     },
+    /// Files that a connection trusts, or shows to servers, are not what they
+    /// have to be.
+    #[cfg(feature = "bulk")]
+    #[error("{setting} can't be used")]
+    Certificates {
+        /// The setting and its files.
+        setting: String,
+        /// What is wrong with them.
+        source: Box<fhir_http::Error>,
+    },
     /// A configured header can't be sent.
     #[cfg(feature = "bulk")]
     #[error("the configured header {name} is not valid in HTTP")]
@@ -337,6 +347,10 @@ impl Error {
             }
             #[cfg(feature = "sqlite")]
             Self::Running { .. } => "wait for it, or look at it with: ingest status",
+            #[cfg(feature = "sqlite")]
+            Self::StateFile { .. } => {
+                "check that the folder exists and is writable, and the file this user's to read and write"
+            }
             #[cfg(feature = "adt")]
             Self::Archive {
                 action: "write", ..

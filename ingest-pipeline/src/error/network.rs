@@ -27,6 +27,7 @@ pub(super) fn kind(error: &Error) -> ErrorKind {
         | Error::SigningKey { .. }
         | Error::NoRing
         | Error::KeyFileMode { .. }
+        | Error::Certificates { .. }
         | Error::Header { .. } => ErrorKind::Configuration,
         Error::KeyRing(error) => ring(error),
         Error::NoJob { .. } => ErrorKind::Usage,
@@ -82,7 +83,7 @@ pub(crate) fn http(error: &fhir_http::Error) -> ErrorKind {
         E::Status { .. } | E::Unexpected { .. } | E::TooLong { .. } | E::Redirect { .. } => {
             ErrorKind::Server
         }
-        E::Url { .. } => ErrorKind::Configuration,
+        E::Url { .. } | E::Setting { .. } => ErrorKind::Configuration,
         E::Interrupted => ErrorKind::Interrupted,
         _ => ErrorKind::Network,
     }
@@ -129,6 +130,9 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         }
         Error::KeyFileMode { .. } => {
             "set its mode to 0600, and change the key if others may have read it"
+        }
+        Error::Certificates { .. } => {
+            "it takes PEM, with lines such as -----BEGIN CERTIFICATE-----; openssl x509 -inform der makes it of DER"
         }
         Error::NoJob { .. } => "start one with: ingest bulk CONNECTION",
         Error::LeaseLost { .. } => "look at the other run with: ingest status",
@@ -193,7 +197,7 @@ const fn http_hint(error: &fhir_http::Error) -> Option<&'static str> {
             source: fhir_http::TransportError::Tls(_),
             ..
         } => Some(
-            "check the address, the server's certificate and the clock here; for a private CA set http.ca_file",
+            "check the address, the server's certificate and the clock here; the certificate of a private CA has to be in http.ca_file",
         ),
         fhir_http::Error::Transport { .. } => Some("check the address, the network and the proxy"),
         _ => None,

@@ -118,7 +118,12 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
     match first[0] {
         b'[' => return Some("it is a JSON array, not NDJSON: write one resource a line"),
         b'<' => return Some("it is XML or HTML, not NDJSON"),
-        _ => {}
+        b'{' => {}
+        _ => {
+            if let Some(reason) = another_format(text) {
+                return Some(reason);
+            }
+        }
     }
     let cut = fhir_json::Tape::new()
         .parse(first)
@@ -128,6 +133,36 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
         return Some("it is a JSON document over several lines, not NDJSON: name it .json");
     }
     None
+}
+
+/// What a text is that does not begin with a record and has none, where that is
+/// plain. Other text may be lines of a bad day, and each has its outcome.
+fn another_format(text: &[u8]) -> Option<&'static str> {
+    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let is_record = |line: &[u8]| {
+        let inside = line.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        inside.is_some_and(|rest| rest.starts_with(b"\"") || rest.starts_with(b"}"))
+    };
+    if lines.clone().any(is_record) {
+        return None;
+    }
+    if text.starts_with(b"SQLite format 3\0") {
+        return Some("it is an SQLite database, not NDJSON");
+    }
+    if text.starts_with(b"MSH|") {
+        return Some("it is HL7 v2, not NDJSON");
+    }
+    // JSON has no zero bytes.
+    if memchr::memchr(0, text).is_some() {
+        return Some("it is a binary file, not NDJSON: of those that are packed, gzip is read");
+    }
+    let mut full = lines.by_ref().filter(|line| !line.is_empty());
+    let (head, row) = (full.next()?, full.next()?);
+    let is_table = |separator| head.contains(separator) && row.contains(separator);
+    b",;\t"
+        .iter()
+        .any(is_table)
+        .then_some("it looks like CSV, not NDJSON")
 }
 
 /// Whether a text is UTF-16 by its byte order mark or by its zero bytes.

@@ -13,7 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Error, Result, private};
 
@@ -191,9 +191,25 @@ impl std::fmt::Debug for State {
 
 fn fault(path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |source| Error::State {
-        path: path.clone(),
-        source: Box::new(source),
+    move |source| match barred(&source) {
+        Some(problem) => Error::StateFile {
+            path: path.clone(),
+            source: io::Error::other(problem),
+        },
+        None => Error::State {
+            path: path.clone(),
+            source: Box::new(source),
+        },
+    }
+}
+
+/// What is wrong with a file that this user may not open: SQLite only has a
+/// number for it.
+fn barred(error: &rusqlite::Error) -> Option<&'static str> {
+    match error.sqlite_error_code()? {
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Some("SQLite can't open it"),
+        ErrorCode::ReadOnly => Some("the file or its folder is read-only"),
+        _ => None,
     }
 }
 

@@ -152,6 +152,25 @@ fn what_a_store_does_not_hold() {
     assert!(!folder.path("export").exists());
 }
 
+#[test]
+fn a_store_that_somebody_writes() {
+    let folder = folder();
+    folder.load(&["ok.ndjson"]);
+    let writer = fhir_store::SqliteStore::open(folder.path("ingest.db")).expect("a store");
+    let words = [
+        "ingest.db is in use by another writer",
+        "wait for it to end",
+        "ingest runs list",
+    ];
+    assert_rows(&folder, &[(&["load", "ok.ndjson"], 8, &words)]);
+    // Whoever reads is not in its way.
+    for report in [&["runs", "list"][..], &["quarantine", "list"], &["status"]] {
+        folder.run(report).exits(0);
+    }
+    drop(writer);
+    folder.load(&["ok.ndjson"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_that_are_not_utf_8() {

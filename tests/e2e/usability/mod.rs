@@ -2,9 +2,14 @@
 //! to do, with the exit code of its kind, as text and as JSON.
 
 mod files;
+mod formats;
+mod network;
+#[cfg(unix)]
+mod others;
 mod settings;
+mod terminal;
 
-use crate::util::Sandbox;
+use crate::util::{Ran, Sandbox};
 
 /// A command, the exit code it ends with, and what its answer has to hold.
 type Row<'a> = (&'a [&'a str], i32, &'a [&'a str]);
@@ -23,15 +28,21 @@ const NOT_FOR_PEOPLE: [&str; 7] = [
 /// Runs every row in the folder, as text and with `--json`.
 #[track_caller]
 fn assert_rows(folder: &Sandbox, rows: &[Row<'_>]) {
+    assert_answers(rows, |arguments| folder.run(arguments));
+}
+
+/// The same of commands that are run in another way.
+#[track_caller]
+fn assert_answers(rows: &[Row<'_>], run: impl Fn(&[&str]) -> Ran) {
     for (arguments, exit, words) in rows {
-        let ran = folder.run(*arguments);
+        let ran = run(arguments);
         assert_eq!(ran.code, Some(*exit), "{arguments:?}: {}", ran.stderr);
         let answer = ran.stderr.as_str();
         assert!(answer.contains("error: "), "{arguments:?}: {answer}");
         assert_eq!(ran.text(), "", "{arguments:?}: no result");
         assert_words(arguments, answer, words);
 
-        let ran = folder.run(arguments.iter().chain(&["--json"]));
+        let ran = run(&[arguments, &["--json"][..]].concat());
         assert_eq!(ran.code, Some(*exit), "{arguments:?}: {}", ran.stderr);
         assert_eq!(ran.error_code(), code(*exit), "{arguments:?}");
         let error = &ran.json()["error"];
