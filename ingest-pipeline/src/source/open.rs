@@ -135,19 +135,21 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// What a text is that does not begin with a record and has none, where that is
-/// plain. Other text may be lines of a bad day, and each has its outcome.
+/// What a text is that does not begin with a record and has nothing of one,
+/// where that is plain. Other text may be lines of a bad day, and each has its
+/// outcome.
 fn another_format(text: &[u8]) -> Option<&'static str> {
-    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    if text.starts_with(b"SQLite format 3\0") {
+        return Some("it is an SQLite database, not NDJSON");
+    }
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let is_record = |line: &[u8]| {
         let inside = line.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
         inside.is_some_and(|rest| rest.starts_with(b"\"") || rest.starts_with(b"}"))
     };
-    if lines.clone().any(is_record) {
+    let has_type = memchr::memmem::find(text, b"resourceType").is_some();
+    if has_type || lines.clone().any(is_record) {
         return None;
-    }
-    if text.starts_with(b"SQLite format 3\0") {
-        return Some("it is an SQLite database, not NDJSON");
     }
     if text.starts_with(b"MSH|") {
         return Some("it is HL7 v2, not NDJSON");
@@ -156,7 +158,7 @@ fn another_format(text: &[u8]) -> Option<&'static str> {
     if memchr::memchr(0, text).is_some() {
         return Some("it is a binary file, not NDJSON: of those that are packed, gzip is read");
     }
-    let mut full = lines.by_ref().filter(|line| !line.is_empty());
+    let mut full = lines.filter(|line| !line.is_empty());
     let (head, row) = (full.next()?, full.next()?);
     let is_table = |separator| head.contains(separator) && row.contains(separator);
     b",;\t"

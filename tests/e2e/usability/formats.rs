@@ -62,7 +62,8 @@ fn text_that_may_have_been_meant_is_quarantined_by_line() {
         ("\0\0\0\0\n\0\n".to_owned() + &good, 1, 2),
         ("id,name\n1,Roe\n".to_owned() + &good, 1, 2),
         (format!("{good}\n1,2\n3,4\n\0\n"), 1, 3),
-        ("MSH|x\n{ \"resourceType\": 1 }\n".to_owned(), 0, 2),
+        ("MSH|x\n{ \"id\": 1 }\n".to_owned(), 0, 2),
+        (format!("1, {good}\n2, {good}\n"), 0, 2),
     ] {
         let folder = Sandbox::new();
         folder.write("a.ndjson", &content);
