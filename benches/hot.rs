@@ -14,6 +14,10 @@
 
 #[path = "whole/generate.rs"]
 mod generate;
+#[path = "hot/keys.rs"]
+mod keys;
+#[path = "hot/server.rs"]
+mod server;
 #[path = "support/input.rs"]
 mod support;
 
@@ -54,6 +58,9 @@ fn main() -> Result<()> {
         "first-load" => load(rounds, false)?,
         "reload" => load(rounds, true)?,
         "adt-acknowledge" => acknowledge(rounds)?,
+        "client-assertion" => keys::assertions(rounds)?,
+        "key-set" => keys::key_sets(rounds)?,
+        "server-bundle" => server::bundles(rounds)?,
         _ => return Err(format!("no hot path {name}").into()),
     }
     Ok(())
