@@ -1,5 +1,7 @@
 //! Byte-level scanning of strings, numbers and white space.
 
+use wide::u8x16;
+
 use crate::error::{Error, ErrorKind};
 
 /// The end of a string, from its first quote, escape or control character on.
@@ -17,12 +19,12 @@ pub(crate) fn odd_string(text: &[u8], mut at: usize) -> Result<usize, Error> {
 /// Offset of the first quote, backslash or control character from `at` on.
 #[inline(always)]
 pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
-    while let Some(word) = text.get(at..at + 8) {
-        let lanes = special_lanes(u64::from_le_bytes(word.try_into().unwrap_or_default()));
+    while let Some(chunk) = text.get(at..at + 16) {
+        let lanes = special_lanes(chunk.try_into().unwrap_or_default());
         if lanes != 0 {
-            return at + (lanes.trailing_zeros() / 8) as usize;
+            return at + lanes.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     while let Some(&byte) = text.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
@@ -36,12 +38,12 @@ pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
 /// [`special`] over offsets of 32 bits.
 #[inline(always)]
 pub(crate) fn special32(text: &[u8], mut at: u32) -> u32 {
-    while let Some(word) = word(text, at) {
-        let lanes = special_lanes(word);
+    while let Some(chunk) = chunk(text, at) {
+        let lanes = special_lanes(chunk);
         if lanes != 0 {
-            return at + lanes.trailing_zeros() / 8;
+            return at + lanes.trailing_zeros();
         }
-        at += 8;
+        at += 16;
     }
     special(text, at as usize) as u32
 }
@@ -50,38 +52,41 @@ pub(crate) fn special32(text: &[u8], mut at: u32) -> u32 {
 /// [`prefix`].
 #[inline(always)]
 pub(crate) fn plain_name(text: &[u8], start: u32) -> (u32, u64) {
-    let Some(word) = word(text, start) else {
+    let Some(chunk) = chunk(text, start) else {
         let end = special(text, start as usize) as u32;
         return (end, prefix(text, start, end));
     };
-    let lanes = special_lanes(word);
+    let [a, b, c, d, e, f, g, h, ..] = chunk;
+    let word = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let lanes = special_lanes(chunk);
     if lanes == 0 {
-        return (special32(text, start + 8), word.swap_bytes());
+        return (special32(text, start + 16), word);
     }
-    let end = start + lanes.trailing_zeros() / 8;
-    // All bits of the bytes before that one.
-    let before = ((lanes & lanes.wrapping_neg()) >> 7) - 1;
-    (end, (word & before).swap_bytes())
+    let length = lanes.trailing_zeros();
+    let after = if length < 8 {
+        u64::MAX >> (length * 8)
+    } else {
+        0
+    };
+    (start + length, word & !after)
 }
 
 #[inline(always)]
-fn word(text: &[u8], at: u32) -> Option<u64> {
-    let chunk = text.get(at as usize..at as usize + 8)?;
-    Some(u64::from_le_bytes(chunk.try_into().ok()?))
+fn chunk(text: &[u8], at: u32) -> Option<[u8; 16]> {
+    text.get(at as usize..at as usize + 16)?.try_into().ok()
 }
 
-/// Eight bytes at once: the lowest set bit is in the first byte that is a
-/// quote, a backslash or a control character. Lanes above it may lie (borrows
-/// run upwards), which is why only the lowest is used.
+/// Sixteen bytes at once: a bit for each that is a quote, a backslash or a
+/// control character, the lowest for the first.
 #[inline(always)]
-const fn special_lanes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
+fn special_lanes(chunk: [u8; 16]) -> u32 {
+    let bytes = u8x16::new(chunk);
     // Bit 1 turned, a quote stands right above the control characters, and
-    // nothing else below it: one test for both, 6 % of all instructions.
-    let quote_or_control = word ^ (ONES * 2);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    (quote_or_control.wrapping_sub(ONES * 0x21) | backslash.wrapping_sub(ONES)) & !word & HIGH
+    // nothing else below it: one test for both.
+    let turned = bytes ^ u8x16::splat(2);
+    let quote_or_control = turned.min(u8x16::splat(0x20)).simd_eq(turned);
+    let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
+    (quote_or_control | backslash).to_bitmask()
 }
 
 /// Offset after the escape whose backslash is at `at`.
@@ -214,12 +219,16 @@ mod tests {
     fn special_finds_the_first_of_all_bytes_in_every_lane() {
         for byte in 0..=255_u8 {
             let stops = byte == b'"' || byte == b'\\' || byte < 0x20;
-            for lane in 0..20 {
+            for lane in 0..40 {
                 for filler in [b'a', 0x21, 0x7F, 0x80, 0xFF] {
-                    let mut text = vec![filler; 20];
+                    let mut text = vec![filler; 40];
                     text[lane] = byte;
-                    let expected = if stops { lane } else { 20 };
+                    let expected = if stops { lane } else { 40 };
                     assert_eq!(special(&text, 0), expected, "{byte:#x} at {lane}");
+                    let end = expected as u32;
+                    assert_eq!(special32(&text, 0), end, "{byte:#x} at {lane}");
+                    let name = (end, prefix(&text, 0, end));
+                    assert_eq!(plain_name(&text, 0), name, "{byte:#x} at {lane}");
                 }
             }
         }
