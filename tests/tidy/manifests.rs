@@ -133,7 +133,8 @@ impl<'a> Member<'a> {
                 .flatten()
             {
                 // A crate that tests itself with more features names its own folder.
-                let own = *name == self.package.name && value.get("version").is_none();
+                let own = value.get("path").and_then(Value::as_str) == Some(".")
+                    && value.get("version").is_none();
                 if value.get("workspace").and_then(Value::as_bool) != Some(true) && !own {
                     let message = "versions belong in the root manifest, use `workspace = true`";
                     findings.push(self.finding(format!("{prefix}{section}.{name}: {message}")));
