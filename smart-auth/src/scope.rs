@@ -79,6 +79,17 @@ impl Scope {
         }
     }
 
+    /// Whether it gives access to types by permissions that are known.
+    pub(crate) const fn is_access(&self) -> bool {
+        matches!(
+            self.form,
+            Form::Access {
+                access: Access::Permissions(_),
+                ..
+            }
+        )
+    }
+
     /// Whether it grants more than reading: `write` and `*` of syntax 1, any of
     /// `c`, `u` and `d` of syntax 2.
     #[must_use]

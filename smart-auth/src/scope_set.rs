@@ -95,6 +95,18 @@ impl ScopeSet {
     pub(crate) fn names(&self) -> String {
         self.iter().map(Scope::name).collect::<Vec<_>>().join(" ")
     }
+
+    /// As [`names`](Self::names) what a server granted: it may have put anything
+    /// among them, and only what gives access to types is sure to say no more.
+    pub(crate) fn access_names(&self) -> String {
+        let known = self.iter().filter(|scope| scope.is_access());
+        let mut names: Vec<_> = known.map(Scope::name).map(str::to_owned).collect();
+        let others = self.len() - names.len();
+        if others > 0 {
+            names.push(format!("and {others} others"));
+        }
+        names.join(" ")
+    }
 }
 
 impl FromStr for ScopeSet {

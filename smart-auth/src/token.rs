@@ -178,7 +178,7 @@ impl fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenResponse")
             .field("expires_in", &self.expires_in)
-            .field("granted", &self.granted.names())
+            .field("granted", &self.granted.access_names())
             .field("missing", &self.missing.names())
             .field("signed", &self.signed)
             .finish_non_exhaustive()

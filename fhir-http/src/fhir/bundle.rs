@@ -139,7 +139,8 @@ pub(super) fn parse_responses(json: &[u8], kind: &str) -> Result<Vec<EntryRespon
         .ok_or_else(|| format!("a {kind} with an entry without a status"))
 }
 
-/// Type of a resource, where it has one.
+/// Type of a resource, where it has one: a name of letters, as all are, for it
+/// is shown.
 pub(super) fn resource_type(resource: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Typed {
@@ -149,6 +150,7 @@ pub(super) fn resource_type(resource: &RawValue) -> Option<String> {
     serde_json::from_str::<Typed>(resource.get())
         .ok()
         .map(|typed| typed.resource_type)
+        .filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }
 
 /// The `type` of a Bundle, where it is one.

@@ -173,6 +173,10 @@ fn pages_that_are_none() {
             "is a Bundle with an entry that is no resource",
         ),
         (
+            r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"canary 7"}}]}"#,
+            "is a Bundle with an entry that is no resource",
+        ),
+        (
             r#"{"resourceType":"Bundle","entry":[{"resource":{},"resource":{}}]}"#,
             "is no Bundle that can be read: line 1, column 59",
         ),

@@ -50,9 +50,10 @@ fn told(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[test]
 fn secret_types_show_nothing() {
+    let scope = format!("system/*.rs?x={CANARY} {CANARY} system/O={CANARY}.rs system/*.{CANARY}");
     let world = World::new(Replay::new().answer(answer(
         200,
-        json!({ "access_token": CANARY, "token_type": "bearer" }),
+        json!({ "access_token": CANARY, "token_type": "bearer", "scope": scope }),
     )));
     let builder = || world.backend().client_secret_basic(Secret::new(CANARY));
     let backend = builder().build().unwrap();
@@ -67,6 +68,7 @@ fn secret_types_show_nothing() {
         world.replay.requests()[0].headers(),
     );
     assert!(!shown.contains(CANARY), "{shown}");
+    assert!(shown.contains("\"system/*.rs and 3 others\""), "{shown}");
     assert!(!shown.contains("Y2xpZW50LTE6a2FuYXJpZW52b2dlbA"), "{shown}");
 }
 
