@@ -1,42 +1,58 @@
 use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::open::WAL_PAGES;
+
 /// Brings what was committed from the WAL into the database, beside the writer.
 ///
 /// In a large load that is a third of the writer's time, most of it spent on copies and on the disk.
-/// What it has not come to, or can't do, the writer does at the commit that makes the WAL too long: its length has the same limit as without.
+/// The WAL begins anew only when all of it is in the database at the moment at which a transaction begins.
+/// With a writer that never pauses that moment does not come, so it waits for it where the WAL has become too long: it stays below twice [`WAL_PAGES`], unless a reader holds on to what is in it.
 pub(super) struct Checkpointer {
-    wake: Option<SyncSender<()>>,
+    turns: Option<SyncSender<Turn>>,
+    /// Pages in the WAL at the last turn; none where all of it was done.
+    length: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Whoever waits for its end.
+type Turn = Option<Sender<()>>;
 
 impl Checkpointer {
     /// Nothing where there can be no other thread.
     pub(super) fn start(path: &Path) -> Option<Self> {
         let path = path.to_owned();
         // Commits that come while it is busy are one more turn, however many they are.
-        let (wake, turns) = mpsc::sync_channel(1);
-        let work = move || {
-            let Ok(connection) = open(&path) else { return };
-            while let Ok(()) = turns.recv() {
-                // Whatever is wrong, the writer will find it too.
-                let _ = checkpoint(&connection);
-            }
+        let (turns, taken) = mpsc::sync_channel(1);
+        let length = Arc::default();
+        let work = {
+            let length = Arc::clone(&length);
+            move || work(&path, &taken, &length)
         };
         let thread = thread::Builder::new().name("checkpoint".into()).spawn(work);
         Some(Self {
-            wake: Some(wake),
+            turns: Some(turns),
+            length,
             thread: Some(thread.ok()?),
         })
     }
 
     /// Says that something was committed.
-    pub(super) fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            let _ = wake.try_send(());
+    pub(super) fn committed(&self) {
+        let Some(turns) = &self.turns else { return };
+        if self.length.load(Ordering::Relaxed) < WAL_PAGES {
+            let _ = turns.try_send(None);
+            return;
+        }
+        let (done, end) = mpsc::channel();
+        if turns.send(Some(done)).is_ok() {
+            // Nothing is sent: the channel closes when the turn ends.
+            let _ = end.recv();
         }
     }
 }
@@ -44,9 +60,20 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     /// Waits until it is at rest.
     fn drop(&mut self) {
-        self.wake = None;
+        self.turns = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+fn work(path: &Path, turns: &Receiver<Turn>, length: &AtomicI64) {
+    let Ok(connection) = open(path) else { return };
+    while let Ok(turn) = turns.recv() {
+        // Whatever is wrong, the writer will find it too.
+        if let Ok((all, done)) = checkpoint(&connection) {
+            let is_at_rest = turn.is_some() && all == done;
+            length.store(if is_at_rest { 0 } else { all }, Ordering::Relaxed);
         }
     }
 }
@@ -58,7 +85,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Copies as much as no reader needs in the WAL.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+/// Copies as much as no reader needs in the WAL. Gives the pages in the WAL, and how many of them are in the database.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+    connection.query_row(sql, [], |row| Ok((row.get(1)?, row.get(2)?)))
 }

@@ -100,18 +100,48 @@ pub(super) fn add_identifier(
     Ok(())
 }
 
+/// Notes patients that are referenced.
+pub(super) fn add_patient_references(
+    connection: &Connection,
+    source_system: &str,
+    patients: &[&str],
+) -> Result<()> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO patient_reference_early VALUES (?1, ?2)")?;
+    for patient in patients {
+        insert.execute([source_system, patient])?;
+    }
+    Ok(())
+}
+
+/// Brings the patients that were noted where they can be found.
+pub(super) fn settle_references(connection: &Connection) -> Result<()> {
+    sorting(
+        connection,
+        "INSERT OR IGNORE INTO patient_reference \
+         SELECT source_system, patient FROM patient_reference_early ORDER BY 1, 2; \
+         DELETE FROM patient_reference_early",
+    )
+}
+
 /// Builds what was left for the end of the run.
 pub(super) fn build_index(connection: &Connection) -> Result<()> {
-    // What is sorted takes as much memory as the cache may, beside it.
-    connection.pragma_update(None, "cache_size", SORTING)?;
+    settle_references(connection)?;
     // A resource may hold the same identifier twice. The pages that become free are those the index takes.
-    connection.execute_batch(
+    sorting(
+        connection,
         "DROP TABLE IF EXISTS temp.early_key; \
          INSERT OR IGNORE INTO identifier \
          SELECT type, system, value, seq, amended FROM identifier_early ORDER BY 1, 2, 3, 4, 5; \
          DELETE FROM identifier_early; \
          CREATE UNIQUE INDEX version_key ON version(type, id, version)",
-    )?;
+    )
+}
+
+/// Runs statements that sort: what is sorted takes as much memory as the cache may, beside it.
+fn sorting(connection: &Connection, sql: &str) -> Result<()> {
+    connection.pragma_update(None, "cache_size", SORTING)?;
+    connection.execute_batch(sql)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(())
 }

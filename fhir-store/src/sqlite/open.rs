@@ -245,7 +245,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
 const PAGE_SIZE: i64 = 32_768;
 /// 64 MiB; with the transaction that crosses the line, the WAL stays below twice that.
-const WAL_PAGES: i64 = 2_048;
+pub(super) const WAL_PAGES: i64 = 2_048;
 /// Negative: in KiB. The cache is most of the memory a run takes.
 pub(super) const CACHE_SIZE: i64 = -12_000;
 /// More than there are statements in this crate.

@@ -5,6 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::SqliteStore;
 use super::checkpoint::checkpoint;
+use super::early;
+use super::open::WAL_PAGES;
 use super::read::{limit_value, unsigned};
 use crate::{
     Counts, Error, NewRun, QuarantineRecord, Refused, ResourceStore as _, Result, RunRecord,
@@ -105,6 +107,8 @@ impl RunStore for SqliteStore {
         // Readers may keep it from being complete; the WAL is synced all the same.
         // There can be one checkpoint at a time.
         self.checkpointer = None;
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         checkpoint(&self.connection)?;
         Ok(())
     }
@@ -219,6 +223,11 @@ impl RunStore for SqliteStore {
     }
 
     fn add_patient_references(&mut self, source_system: &str, patients: &[&str]) -> Result<()> {
+        if self.writer.keys.is_early() {
+            return self.write(|connection, _| {
+                early::add_patient_references(connection, source_system, patients)
+            });
+        }
         self.insert_patients(
             "INSERT OR IGNORE INTO patient_reference(source_system, patient) VALUES (?1, ?2)",
             source_system,
@@ -227,6 +236,9 @@ impl RunStore for SqliteStore {
     }
 
     fn pending_repoints(&mut self, source_system: &str) -> Result<Vec<String>> {
+        if !self.read_only && !self.writer.keys.is_indexed() {
+            self.write(|connection, _| early::settle_references(connection))?;
+        }
         select(
             &self.connection,
             "SELECT patient FROM patient_alias JOIN patient_reference USING (source_system, patient) \
@@ -238,6 +250,7 @@ impl RunStore for SqliteStore {
 
     fn settle_aliases(&mut self, source_system: &str) -> Result<()> {
         self.write(|connection, _| {
+            early::settle_references(connection)?;
             connection
                 .prepare_cached(
                     "UPDATE patient_alias SET settled = 1 WHERE source_system = ?1 AND settled = 0",

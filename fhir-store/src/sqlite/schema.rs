@@ -14,6 +14,7 @@ pub(super) const STEPS: &[&str] = &[
     concat!(include_str!("tables.sql"), include_str!("views.sql")),
     include_str!("lines.sql"),
     include_str!("early.sql"),
+    include_str!("references.sql"),
 ];
 
 /// Brings the database from the schema version it has to that of the last of `steps`, in one transaction.

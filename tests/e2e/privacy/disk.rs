@@ -30,6 +30,10 @@ const STORE_COLUMNS: &[(&str, &str)] = &[
         "patient_reference.patient",
         "references that may be to such",
     ),
+    (
+        "patient_reference_early.patient",
+        "the same while a first load runs",
+    ),
     ("refused.body", "the quarantine"),
     ("dead_letter.body", "the message of a dead letter"),
     ("server_id.id", "the id that references use"),

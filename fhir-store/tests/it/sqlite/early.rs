@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fhir_store::{
-    Amend, Counts, Delete, InMemoryStore, NewRun, ResourceStore as _, RunState, SqliteStore, Store,
-    Stored,
+    Amend, Counts, Delete, InMemoryStore, NewRun, ResourceStore as _, RunState, RunStore as _,
+    SqliteStore, Store, Stored,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -77,6 +77,9 @@ fn a_run_that_was_killed_leaves_a_store_that_is_mended_when_it_is_opened() {
     let mut store = SqliteStore::open(&path).expect("open");
     start_run(&mut store, "killed");
     put(&mut store, &[patient("a", "1"), patient("b", "1")]);
+    let mut refer = |patients: &[&str]| store.add_patient_references("urn:test:a", patients);
+    refer(&["b", "a"]).expect("added");
+    refer(&["b"]).expect("added");
     store.flush().expect("flush");
     put(&mut store, &[patient("lost", "1")]);
     drop(store);
@@ -92,6 +95,9 @@ fn a_run_that_was_killed_leaves_a_store_that_is_mended_when_it_is_opened() {
         format!("{outcomes:?}"),
         "[Unchanged, Updated { version: 2 }, Created]"
     );
+    store.add_aliases("urn:test:a", &["b", "c"]).expect("added");
+    let pending = store.pending_repoints("urn:test:a");
+    assert_eq!(pending.expect("pending"), ["b"]);
     store.flush().expect("flush");
     assert!(is_indexed(&path));
 }
@@ -158,6 +164,10 @@ enum Step {
     Delete(u8),
     Get(u8),
     Find(u8),
+    Refer(u8),
+    Alias(u8),
+    Repoints,
+    Settle,
     Flush,
     Reopen,
 }
@@ -168,7 +178,11 @@ fn step() -> impl Strategy<Value = Step> {
         6 => prop::collection::vec((id.clone(), 0..3_u8), 1..4).prop_map(Step::Put),
         1 => id.clone().prop_map(Step::Delete),
         1 => id.clone().prop_map(Step::Get),
-        1 => id.prop_map(Step::Find),
+        1 => id.clone().prop_map(Step::Find),
+        1 => id.clone().prop_map(Step::Refer),
+        1 => id.prop_map(Step::Alias),
+        1 => Just(Step::Repoints),
+        1 => Just(Step::Settle),
         2 => Just(Step::Flush),
         1 => Just(Step::Reopen),
     ]
@@ -214,6 +228,15 @@ fn take(store: &mut dyn Store, step: &Step) -> String {
             let found = store.find_by_identifier("Patient", "urn:id", &name(id), 9);
             format!("{:?}", found.expect("find"))
         }
+        Step::Refer(id) => {
+            let patients = [name(id), name(&(id / 2))];
+            let patients = patients.each_ref().map(String::as_str);
+            let added = store.add_patient_references("urn:test:a", &patients);
+            format!("{added:?}")
+        }
+        Step::Alias(id) => format!("{:?}", store.add_aliases("urn:test:a", &[&name(id)])),
+        Step::Repoints => format!("{:?}", store.pending_repoints("urn:test:a")),
+        Step::Settle => format!("{:?}", store.settle_aliases("urn:test:a")),
         Step::Flush => {
             store.flush().expect("flush");
             String::new()

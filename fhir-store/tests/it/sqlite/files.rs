@@ -134,7 +134,7 @@ fn schemas_of_other_versions_are_told_apart() {
             opened,
             Err(Error::NewerSchema {
                 found: 99,
-                supported: 3
+                supported: 4
             })
         ));
     }
@@ -143,7 +143,7 @@ fn schemas_of_other_versions_are_told_apart() {
         SqliteStore::open_read_only(&path),
         Err(Error::OlderSchema {
             found: 0,
-            supported: 3
+            supported: 4
         })
     ));
 }
@@ -241,7 +241,7 @@ fn the_file_is_set_up_as_intended() {
             .expect("pragma")
     };
     assert_eq!(pragma("page_size"), 32_768);
-    assert_eq!(pragma("user_version"), 3);
+    assert_eq!(pragma("user_version"), 4);
     assert_ne!(pragma("application_id"), 0);
     let mode: String = raw
         .pragma_query_value(None, "journal_mode", |row| row.get(0))

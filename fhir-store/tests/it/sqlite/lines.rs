@@ -167,7 +167,7 @@ fn a_store_from_before_lines_were_kept_comes_up_to_date() {
     drop(store);
     let raw = rusqlite::Connection::open(&path).expect("open");
     raw.execute_batch(
-        "ALTER TABLE version DROP COLUMN line; DROP TABLE line_key; DROP TABLE identifier_early; PRAGMA user_version = 1",
+        "ALTER TABLE version DROP COLUMN line; DROP TABLE line_key; DROP TABLE identifier_early; DROP TABLE patient_reference_early; PRAGMA user_version = 1",
     )
     .expect("the first schema");
     drop(raw);

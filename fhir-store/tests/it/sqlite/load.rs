@@ -1,9 +1,11 @@
 //! A load of some size, and the same load again.
 
+use std::fs;
+
 use fhir_store::{Identifier, Put, PutOutcome, ResourceStore as _, SqliteStore};
 use tempfile::TempDir;
 
-use super::{content, context, patient, store_path};
+use super::{content, context, patient, put, store_path};
 
 const RESOURCES: usize = 20_000;
 
@@ -47,6 +49,32 @@ fn a_load_again_changes_nothing() {
         let found = reader.find_by_identifier("Patient", "urn:id", id, 2);
         assert_eq!(found.expect("find"), [id.as_str()]);
     }
+}
+
+#[test]
+fn the_wal_does_not_grow_with_the_load() {
+    let folder = TempDir::new().expect("folder");
+    let path = store_path(&folder);
+    let mut store = SqliteStore::open(&path).expect("open");
+    let body = format!("\"{}\"", "x".repeat(8_000));
+    let mut written = 0;
+    for commit in 0..12 {
+        let ids: Vec<_> = (0..5_000)
+            .map(|number| format!("{commit}-{number}"))
+            .collect();
+        let batch = ids.iter().map(|id| Put {
+            body: &body,
+            ..patient(id, "")
+        });
+        let batch: Vec<_> = batch.collect();
+        written += body.len() * put(&mut store, &batch).len();
+        store.flush().expect("flush");
+    }
+    // It is as long as it ever was: its file is written anew from the front.
+    let wal = fs::metadata(path.with_extension("db-wal"))
+        .expect("a WAL")
+        .len();
+    assert!(wal < written as u64 / 2, "{wal} bytes of WAL for {written}");
 }
 
 /// Loads in batches with a flush now and then; counts created, updated and unchanged.
