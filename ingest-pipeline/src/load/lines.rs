@@ -93,9 +93,12 @@ pub(crate) struct Recognizer {
     /// The next of them, in order.
     window: VecDeque<KnownLine>,
     /// Number of a digest in the window, counted from the first that ever was.
+    /// Only those below `placed` are here: as long as each line is the next of
+    /// the window, nobody asks where the others are.
     places: HashMap<LineDigest, u64>,
     /// Number of the first of the window.
     first: u64,
+    placed: u64,
     /// Sequence number from which on nothing was read.
     next: u64,
     /// How many are read at a time; more where it was of use.
@@ -127,6 +130,7 @@ impl Recognizer {
             window: VecDeque::new(),
             places: HashMap::new(),
             first: 0,
+            placed: 0,
             next: 0,
             step: FIRST_STEP,
             ended: false,
@@ -177,13 +181,7 @@ impl Recognizer {
             return Ok(None);
         }
         let digest = self.hasher.digest(line);
-        let is_next = self.window.front().is_some_and(|own| own.digest == digest);
-        let skipped = match self.places.get(&digest) {
-            _ if is_next => Some(0),
-            Some(place) => Some(place - self.first),
-            None => None,
-        };
-        let Some(skipped) = skipped else {
+        let Some(skipped) = self.skipped(&digest) else {
             self.missed += 1;
             if self.missed >= self.patience && self.may_move() {
                 self.patience = (self.patience * 2).min(MOST_PATIENCE);
@@ -200,9 +198,24 @@ impl Recognizer {
         Ok(self.pop())
     }
 
+    /// How many in the window come before the one with this digest.
+    fn skipped(&mut self, digest: &LineDigest) -> Option<u64> {
+        if self.window.front()?.digest == *digest {
+            return Some(0);
+        }
+        for place in self.placed.max(self.first)..self.first + self.window.len() as u64 {
+            let line = &self.window[(place - self.first) as usize];
+            self.places.insert(line.digest, place);
+            self.placed = place + 1;
+        }
+        Some(self.places.get(digest)? - self.first)
+    }
+
     fn pop(&mut self) -> Option<KnownLine> {
         let line = self.window.pop_front()?;
-        self.places.remove(&line.digest);
+        if self.first < self.placed {
+            self.places.remove(&line.digest);
+        }
         self.first += 1;
         Some(line)
     }
@@ -217,8 +230,6 @@ impl Recognizer {
         self.ended = lines.len() < wanted;
         for line in lines {
             self.next = line.sequence + 1;
-            let place = self.first + self.window.len() as u64;
-            self.places.insert(line.digest, place);
             self.window.push_back(line);
         }
         Ok(())
@@ -240,6 +251,7 @@ impl Recognizer {
         self.window.clear();
         self.places.clear();
         self.first = 0;
+        self.placed = 0;
         self.next = self.shown;
         // What the reader has in hand is further on than what the writer has seen.
         self.step = WINDOW;
