@@ -47,8 +47,8 @@ pub(crate) struct Worker<'a> {
     normalizer: Normalizer,
     aliases: &'a Aliases,
     seen: usize,
-    /// Hashes of the patients reported as referenced, so that each is
-    /// reported once: a few bytes a patient, whatever the size of the input.
+    /// Hashes of the patients reported as referenced. Each is reported once,
+    /// or once more where there are very many.
     reported: HashSet<u64>,
     state: RandomState,
     preserve: bool,
@@ -92,6 +92,10 @@ impl<'a> Worker<'a> {
             source::Content::TooLong(length) => self.too_long(chunk, length, batch),
             content => {
                 let lines = content == source::Content::Lines;
+                // Before the chunk: those that it refers to are asked for below.
+                if self.reported.len() >= MOST_REPORTED {
+                    self.reported.clear();
+                }
                 let expected = chunk.resource_type;
                 let mrn_patients = self.records(&chunk.data, lines, expected, known, batch);
                 let new = if self.preserve {
@@ -250,6 +254,9 @@ impl<'a> Worker<'a> {
         self.state.hash_one(patient)
     }
 }
+
+/// Memory stays flat: some 2 MiB.
+const MOST_REPORTED: usize = 1 << 17;
 
 fn wrong_type(expected: Option<&str>, found: &'static str) -> Content {
     let expected = expected.unwrap_or_default();
