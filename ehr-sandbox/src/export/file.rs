@@ -255,10 +255,7 @@ fn gzip_cut(faults: &Active) -> Option<u64> {
 fn pack(text: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     // Reading from memory does not fail.
-    let _ = io::copy(
-        &mut GzEncoder::new(text, Compression::default()),
-        &mut packed,
-    );
+    let _ = io::copy(&mut GzEncoder::new(text, Compression::fast()), &mut packed);
     packed
 }
 
