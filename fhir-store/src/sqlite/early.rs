@@ -1,6 +1,3 @@
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::current::{Current, at};
@@ -15,8 +12,8 @@ use crate::Result;
 ///
 /// Every resource in it has one version, which is not deleted: whatever else comes, the index is built first.
 pub(super) struct Early {
-    /// What is not yet in the table; sorted on the way there.
-    recent: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
+    /// Hash and sequence number of what is not yet in the table. Each full [`BLOCK`] is sorted.
+    recent: Vec<(i64, i64)>,
 }
 
 /// What is known under a hash.
@@ -37,9 +34,7 @@ impl Early {
         )?;
         // Else there is no bound.
         connection.pragma_update(Some("temp"), "cache_size", TEMPORARY)?;
-        Ok(Self {
-            recent: HashMap::default(),
-        })
+        Ok(Self { recent: Vec::new() })
     }
 
     pub(super) fn find(
@@ -49,12 +44,12 @@ impl Early {
         type_id: i64,
         id: &str,
     ) -> Result<Found> {
-        let recent = self.recent.get(&hash).copied();
-        let seq = match recent {
+        let hash = hash.cast_signed();
+        let seq = match self.find_recent(hash) {
             Some(seq) => Some(seq),
             None => connection
                 .prepare_cached("SELECT seq FROM temp.early_key WHERE hash = ?1")?
-                .query_row([hash.cast_signed()], |row| row.get(0))
+                .query_row([hash], |row| row.get(0))
                 .optional()?,
         };
         let Some(seq) = seq else {
@@ -64,18 +59,33 @@ impl Early {
         Ok(current.map_or(Found::Clash, Found::Current))
     }
 
+    fn find_recent(&self, hash: i64) -> Option<i64> {
+        let mut blocks = self.recent.chunks(BLOCK);
+        blocks.find_map(|block| {
+            let at = match block.len() {
+                BLOCK => block.binary_search_by_key(&hash, |&(own, _)| own).ok(),
+                _ => block.iter().position(|&(own, _)| own == hash),
+            };
+            at.map(|at| block[at].1)
+        })
+    }
+
     /// Notes the first version of a resource that was not found.
     pub(super) fn insert(&mut self, connection: &Connection, hash: u64, seq: i64) -> Result<()> {
-        self.recent.insert(hash, seq);
+        self.recent.push((hash.cast_signed(), seq));
+        if self.recent.len().is_multiple_of(BLOCK) {
+            let last = self.recent.len() - BLOCK;
+            self.recent[last..].sort_unstable();
+        }
         if self.recent.len() < MOST_RECENT {
             return Ok(());
         }
-        let mut rows: Vec<_> = self.recent.drain().collect();
-        rows.sort_unstable_by_key(|&(hash, _)| hash.cast_signed());
+        // Of several runs that are sorted already.
+        self.recent.sort();
         let mut insert =
             connection.prepare_cached("INSERT INTO temp.early_key(hash, seq) VALUES (?1, ?2)")?;
-        for (hash, seq) in rows {
-            insert.execute(params![hash.cast_signed(), seq])?;
+        for (hash, seq) in self.recent.drain(..) {
+            insert.execute(params![hash, seq])?;
         }
         Ok(())
     }
@@ -146,31 +156,13 @@ fn sorting(connection: &Connection, sql: &str) -> Result<()> {
     Ok(())
 }
 
-/// Hashes a hash.
-#[derive(Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
 /// In KiB, negative as SQLite has it.
 const TEMPORARY: i64 = -2_000;
 const SORTING: i64 = -4_000;
 /// As many as fit 2 MiB.
-const MOST_RECENT: usize = 114_000;
+const MOST_RECENT: usize = 32 * BLOCK;
+/// As many as fit the caches of a processor.
+const BLOCK: usize = 4_096;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,8 @@ use crate::{Message, Result, WriteContext};
 #[derive(Default)]
 pub(super) struct Interned {
     types: HashMap<Box<str>, i64>,
+    /// Files hold one type, so mostly it is the last once more.
+    last_type: Option<(Box<str>, i64)>,
     systems: HashMap<Box<str>, i64>,
     context: Option<Context>,
     message: Option<(Box<str>, Box<str>, i64)>,
@@ -32,16 +34,27 @@ impl Interned {
         connection: &Connection,
         name: &str,
     ) -> Result<Option<i64>> {
-        if let Some(&id) = self.types.get(name) {
-            return Ok(Some(id));
+        if let Some((last, id)) = &self.last_type
+            && **last == *name
+        {
+            return Ok(Some(*id));
         }
+        let found = match self.types.get(name) {
+            Some(&id) => Some(id),
+            None => Self::find_type(connection, name)?,
+        };
+        if let Some(id) = found {
+            self.types.insert(name.into(), id);
+            self.last_type = Some((name.into(), id));
+        }
+        Ok(found)
+    }
+
+    fn find_type(connection: &Connection, name: &str) -> Result<Option<i64>> {
         let found = connection
             .prepare_cached("SELECT id FROM type WHERE name = ?1")?
             .query_row([name], |row| row.get(0))
             .optional()?;
-        if let Some(id) = found {
-            self.types.insert(name.into(), id);
-        }
         Ok(found)
     }
 

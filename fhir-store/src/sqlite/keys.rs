@@ -98,6 +98,13 @@ impl Keys {
         Ok(!matches!(found, Found::Nothing))
     }
 
+    /// Brings what the filter will be asked for into the caches of the processor: a batch is all over it, and waits for memory once in place of once a resource.
+    pub(super) fn foresee(&self, type_id: i64, id: &str) {
+        if let Some(filter) = &self.filter {
+            std::hint::black_box(filter.may_contain(self.hash(type_id, id)));
+        }
+    }
+
     /// Whether the filter proves that there is no resource with this hash.
     fn is_new(&self, hash: u64) -> bool {
         let filter = self.filter.as_ref();

@@ -11,7 +11,7 @@ use super::early;
 use super::entry::{CREATE, DELETE, Entry, UPDATE, remediations_json};
 use super::intern::Interned;
 use super::keys::Keys;
-use super::pending::{Inserts, NewIdentifier, NewVersion, Pending};
+use super::pending::{Inserts, NewIdentifier, NewVersion, Pending, VersionInserts};
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Identifier, Put, PutOutcome, Result, WriteContext,
 };
@@ -127,6 +127,11 @@ impl Writer {
     ) -> Result<()> {
         let inserts = &mut Inserts::new(connection)?;
         for put in batch {
+            if let Some(type_id) = self.interned.known_type(connection, put.resource_type)? {
+                self.keys.foresee(type_id, put.id);
+            }
+        }
+        for put in batch {
             let outcome = match self.current(connection, put.resource_type, put.id)? {
                 None => {
                     self.create(inserts, context, put)?;
@@ -168,8 +173,8 @@ impl Writer {
                         line: None,
                     };
                     self.supersede(connection, &current)?;
-                    self.version(connection, context, &new)?
-                        .insert(&mut Inserts::new(connection)?.version)?;
+                    let version = self.version(connection, context, &new)?;
+                    VersionInserts::new(connection)?.insert(&version)?;
                     DeleteOutcome::Deleted {
                         version: new.version as u64,
                     }
@@ -261,7 +266,7 @@ impl Writer {
         self.fill(inserts, &version, put)?;
         self.keys.insert(connection, hash, version.seq)?;
         if self.keys.is_early() {
-            return version.insert(&mut inserts.version);
+            return inserts.version.insert(&version);
         }
         self.pending.add_version(hash, version);
         if self.pending.is_full() {
@@ -300,7 +305,7 @@ impl Writer {
         )?;
         self.fill(inserts, &version, put)?;
         let number = version.version as u64;
-        version.insert(&mut inserts.version)?;
+        inserts.version.insert(&version)?;
         Ok(PutOutcome::Updated { version: number })
     }
 
@@ -315,19 +320,18 @@ impl Writer {
     }
 
     /// The row of a new version, under the next number in the sequence.
-    fn version(
+    fn version<'a>(
         &mut self,
         connection: &Connection,
         context: &WriteContext<'_>,
-        entry: &Entry<'_>,
-    ) -> Result<NewVersion> {
+        entry: &Entry<'a>,
+    ) -> Result<NewVersion<'a>> {
         self.target.clear();
+        for part in [entry.resource_type, "/", entry.id, "/"] {
+            self.target.push_str(part);
+        }
         // Writing to a string can't fail.
-        let _ = write!(
-            self.target,
-            "{}/{}/{}",
-            entry.resource_type, entry.id, entry.version
-        );
+        let _ = write!(self.target, "{}", entry.version);
         self.last_seq += 1;
         Ok(NewVersion {
             type_id: self
@@ -352,7 +356,7 @@ impl Writer {
     fn fill(
         &mut self,
         inserts: &mut Inserts<'_>,
-        version: &NewVersion,
+        version: &NewVersion<'_>,
         put: &Put<'_>,
     ) -> Result<()> {
         inserts.body.execute(params![version.seq, put.body])?;
