@@ -247,6 +247,6 @@ const PAGE_SIZE: i64 = 32_768;
 /// 64 MiB; with the transaction that crosses the line, the WAL stays below twice that.
 pub(super) const WAL_PAGES: i64 = 2_048;
 /// Negative: in KiB. The cache is most of the memory a run takes.
-pub(super) const CACHE_SIZE: i64 = -12_000;
+pub(super) const CACHE_SIZE: i64 = -8_000;
 /// More than there are statements in this crate.
 const STATEMENTS: usize = 64;
