@@ -12,7 +12,7 @@ use super::open::WAL_PAGES;
 ///
 /// In a large load that is a third of the writer's time, most of it spent on copies and on the disk.
 /// The WAL begins anew only when all of it is in the database at the moment at which a transaction begins.
-/// With a writer that never pauses that moment does not come, so it waits for it where the WAL has become too long: it stays below twice [`WAL_PAGES`], unless a reader holds on to what is in it.
+/// With a writer that never pauses that moment does not come, so it waits for it once a turn has found more than [`WAL_PAGES`]. What is written during that turn comes on top; a reader that holds on to what is in the WAL keeps it growing.
 pub(super) struct Checkpointer {
     turns: Option<SyncSender<Turn>>,
     /// Pages in the WAL at the last turn; none where all of it was done.

@@ -39,22 +39,20 @@ impl Interned {
         {
             return Ok(Some(*id));
         }
-        let found = match self.types.get(name) {
-            Some(&id) => Some(id),
-            None => Self::find_type(connection, name)?,
+        let known = self.types.get(name).copied();
+        let found = match known {
+            Some(id) => Some(id),
+            None => connection
+                .prepare_cached("SELECT id FROM type WHERE name = ?1")?
+                .query_row([name], |row| row.get(0))
+                .optional()?,
         };
         if let Some(id) = found {
-            self.types.insert(name.into(), id);
             self.last_type = Some((name.into(), id));
+            if known.is_none() {
+                self.types.insert(name.into(), id);
+            }
         }
-        Ok(found)
-    }
-
-    fn find_type(connection: &Connection, name: &str) -> Result<Option<i64>> {
-        let found = connection
-            .prepare_cached("SELECT id FROM type WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
         Ok(found)
     }
 

@@ -268,10 +268,12 @@ impl ResourceStore for SqliteStore {
         if much && self.checkpointer.is_none() {
             let path = self.connection.path().map(Path::new);
             self.checkpointer = path.and_then(Checkpointer::start);
-            // The writer does it where that fails.
-            let pages = open::WAL_PAGES * if self.checkpointer.is_some() { 2 } else { 1 };
-            self.connection
-                .pragma_update(None, "wal_autocheckpoint", pages)?;
+            if self.checkpointer.is_some() {
+                // Should it fail, the writer does its work, but not before.
+                let pages = open::WAL_PAGES * 2;
+                self.connection
+                    .pragma_update(None, "wal_autocheckpoint", pages)?;
+            }
         }
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.committed();

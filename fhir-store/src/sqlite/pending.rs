@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::entry::CREATE;
-
 use crate::{LineDigest, Result};
 
 /// First versions and identifiers that are written but not yet in their tables.
@@ -185,7 +184,7 @@ impl NewVersion<'_> {
     }
 }
 
-/// What is the same in all plain versions is part of it: it takes a third less than to bind that.
+/// What is the same in all plain versions is part of the text, and not bound.
 const INSERT_PLAIN: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, recorded, provenance, line) \
      VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_VERSION: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, source_id, recorded, provenance, message, remediations, line) \
