@@ -202,9 +202,10 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         path: path.to_owned(),
         what,
     };
-    let application_id: rusqlite::Result<i64> =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0));
-    let application_id = match application_id {
+    let application_id = || -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))
+    };
+    let found = match application_id() {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             return Err(foreign("it is no SQLite database"));
         }
@@ -213,13 +214,17 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         Err(error) if is_unmade(&error) => return Ok(true),
         other => other?,
     };
-    if application_id == schema::APPLICATION_ID {
+    if found == schema::APPLICATION_ID {
         return Ok(false);
     }
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application_id == 0 && tables == 0 {
+    if found == 0 && tables == 0 {
         return Ok(true);
+    }
+    // Another writer may have made all of it since it was asked for.
+    if application_id()? == schema::APPLICATION_ID {
+        return Ok(false);
     }
     Err(foreign("it is a database of another application"))
 }
