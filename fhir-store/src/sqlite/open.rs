@@ -202,10 +202,10 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         path: path.to_owned(),
         what,
     };
-    let application_id = || -> rusqlite::Result<i64> {
-        connection.pragma_query_value(None, "application_id", |row| row.get(0))
-    };
-    let found = match application_id() {
+    // Mark and tables are of one moment: another process may be making them.
+    let moment = connection.unchecked_transaction()?;
+    let mark = moment.pragma_query_value(None, "application_id", |row| row.get(0));
+    let mark: i64 = match mark {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             return Err(foreign("it is no SQLite database"));
         }
@@ -214,19 +214,13 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
         Err(error) if is_unmade(&error) => return Ok(true),
         other => other?,
     };
-    if found == schema::APPLICATION_ID {
-        return Ok(false);
-    }
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if found == 0 && tables == 0 {
-        return Ok(true);
+        moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (mark, tables) {
+        (schema::APPLICATION_ID, _) => Ok(false),
+        (0, 0) => Ok(true),
+        _ => Err(foreign("it is a database of another application")),
     }
-    // Another writer may have made all of it since it was asked for.
-    if application_id()? == schema::APPLICATION_ID {
-        return Ok(false);
-    }
-    Err(foreign("it is a database of another application"))
 }
 
 fn is_unmade(error: &rusqlite::Error) -> bool {

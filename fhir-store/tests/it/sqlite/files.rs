@@ -1,6 +1,7 @@
 //! What is opened, what is refused, and who may read it.
 
 use std::fs;
+use std::thread;
 
 use fhir_store::{Error, ResourceStore as _, RunStore as _, SqliteStore};
 use rusqlite::Connection;
@@ -204,6 +205,25 @@ fn whoever_made_it_was_killed_before_it_was_one() {
     ));
     drop(SqliteStore::open(&path).expect("a writer makes it"));
     drop(SqliteStore::open_read_only(&path).expect("open"));
+}
+
+#[test]
+fn while_another_makes_it_there_is_none_or_a_whole_one() {
+    let folder = TempDir::new().expect("folder");
+    for number in 0..100 {
+        let path = folder.path().join(format!("{number}.db"));
+        thread::scope(|scope| {
+            let maker = scope.spawn(|| SqliteStore::open(&path).expect("make"));
+            loop {
+                let is_made = maker.is_finished();
+                match SqliteStore::open_read_only(&path) {
+                    Ok(_) => break,
+                    Err(Error::NotFound { .. }) if !is_made => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        });
+    }
 }
 
 #[cfg(unix)]
