@@ -1,6 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 
@@ -12,11 +10,10 @@ use super::open::WAL_PAGES;
 ///
 /// In a large load that is a third of the writer's time, most of it spent on copies and on the disk.
 /// The WAL begins anew only when all of it is in the database at the moment at which a transaction begins.
-/// With a writer that never pauses that moment does not come, so it waits for it once a turn has found more than [`WAL_PAGES`]. What is written during that turn comes on top; a reader that holds on to what is in the WAL keeps it growing.
+/// With a writer that never pauses that moment does not come, so it waits for it once there are [`WAL_PAGES`].
+/// The WAL is as long as that and one transaction, however slow the disk; a reader that holds on to what is in it keeps it growing.
 pub(super) struct Checkpointer {
     turns: Option<SyncSender<Turn>>,
-    /// Pages in the WAL at the last turn; none where all of it was done.
-    length: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -29,31 +26,29 @@ impl Checkpointer {
         let path = path.to_owned();
         // Commits that come while it is busy are one more turn, however many they are.
         let (turns, taken) = mpsc::sync_channel(1);
-        let length = Arc::default();
-        let work = {
-            let length = Arc::clone(&length);
-            move || work(&path, &taken, &length)
-        };
+        let work = move || work(&path, &taken);
         let thread = thread::Builder::new().name("checkpoint".into()).spawn(work);
         Some(Self {
             turns: Some(turns),
-            length,
             thread: Some(thread.ok()?),
         })
     }
 
-    /// Says that something was committed.
-    pub(super) fn committed(&self) {
-        let Some(turns) = &self.turns else { return };
-        if self.length.load(Ordering::Relaxed) < WAL_PAGES {
+    /// Says that the writer has committed something.
+    pub(super) fn committed(&self, writer: &Connection) -> rusqlite::Result<()> {
+        let Some(turns) = &self.turns else {
+            return Ok(());
+        };
+        if wal_pages(writer)? < WAL_PAGES {
             let _ = turns.try_send(None);
-            return;
+            return Ok(());
         }
         let (done, end) = mpsc::channel();
         if turns.send(Some(done)).is_ok() {
             // Nothing is sent: the channel closes when the turn ends.
             let _ = end.recv();
         }
+        Ok(())
     }
 }
 
@@ -67,14 +62,11 @@ impl Drop for Checkpointer {
     }
 }
 
-fn work(path: &Path, turns: &Receiver<Turn>, length: &AtomicI64) {
+fn work(path: &Path, turns: &Receiver<Turn>) {
     let Ok(connection) = open(path) else { return };
-    while let Ok(turn) = turns.recv() {
+    while let Ok(_turn) = turns.recv() {
         // Whatever is wrong, the writer will find it too.
-        if let Ok((all, done)) = checkpoint(&connection) {
-            let is_at_rest = turn.is_some() && all == done;
-            length.store(if is_at_rest { 0 } else { all }, Ordering::Relaxed);
-        }
+        let _ = checkpoint(&connection);
     }
 }
 
@@ -85,8 +77,13 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Copies as much as no reader needs in the WAL. Gives the pages in the WAL, and how many of them are in the database.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-    connection.query_row(sql, [], |row| Ok((row.get(1)?, row.get(2)?)))
+/// Copies as much as no reader needs in the WAL.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// How long the WAL is, as the one knows that has just written to it.
+fn wal_pages(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut look = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+    look.query_row([], |row| row.get(1))
 }

@@ -276,7 +276,7 @@ impl ResourceStore for SqliteStore {
             }
         }
         if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.committed();
+            checkpointer.committed(&self.connection)?;
         }
         Ok(())
     }
