@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::entry::DELETE;
+use super::keys::Key;
 use crate::{Put, Result};
 
 /// What `version` says of a current version.
@@ -31,8 +32,7 @@ impl Current {
 pub(super) fn predict(
     connection: &Connection,
     expected: i64,
-    type_id: i64,
-    id: &str,
+    key: &Key<'_>,
 ) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(concat!(
         "SELECT seq, version, hash, context, activity, type, id FROM version ",
@@ -41,8 +41,8 @@ pub(super) fn predict(
     let mut rows = select.query([expected])?;
     match rows.next()? {
         Some(row)
-            if row.get::<_, i64>(5)? == type_id
-                && row.get_ref(6)?.as_bytes().ok() == Some(id.as_bytes()) =>
+            if row.get::<_, i64>(5)? == key.type_id
+                && row.get_ref(6)?.as_bytes().ok() == Some(key.id.as_bytes()) =>
         {
             Ok(Some(Current::from_row(row)?))
         }
@@ -51,26 +51,21 @@ pub(super) fn predict(
 }
 
 /// The version with a sequence number, current as long as it is the only one, if it is of this resource.
-pub(super) fn at(
-    connection: &Connection,
-    seq: i64,
-    type_id: i64,
-    id: &str,
-) -> Result<Option<Current>> {
+pub(super) fn at(connection: &Connection, seq: i64, key: &Key<'_>) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(
         "SELECT seq, version, hash, context, activity FROM version \
          WHERE seq = ?1 AND type = ?2 AND id = ?3",
     )?;
-    let mut rows = select.query(params![seq, type_id, id])?;
+    let mut rows = select.query(params![seq, key.type_id, key.id])?;
     Ok(rows.next()?.map(Current::from_row).transpose()?)
 }
 
-pub(super) fn look_up(connection: &Connection, type_id: i64, id: &str) -> Result<Option<Current>> {
+pub(super) fn look_up(connection: &Connection, key: &Key<'_>) -> Result<Option<Current>> {
     let mut select = connection.prepare_cached(concat!(
         "SELECT seq, version, hash, context, activity FROM version ",
         "WHERE type = ?1 AND id = ?2 ORDER BY version DESC LIMIT 1"
     ))?;
-    let mut rows = select.query(params![type_id, id])?;
+    let mut rows = select.query(params![key.type_id, key.id])?;
     Ok(rows.next()?.map(Current::from_row).transpose()?)
 }
 
@@ -78,15 +73,16 @@ pub(super) fn look_up(connection: &Connection, type_id: i64, id: &str) -> Result
 pub(super) fn seen_before(
     connection: &Connection,
     put: &Put<'_>,
+    key: &Key<'_>,
     current: &Current,
 ) -> Result<Option<i64>> {
     let mut select = connection.prepare_cached(
         "SELECT max(version) FROM version \
-         WHERE type = (SELECT type FROM version WHERE seq = ?1) AND id = ?2 AND version < ?3 \
+         WHERE type = ?1 AND id = ?2 AND version < ?3 \
          AND activity <> 2 AND hash = ?4",
     )?;
     Ok(select.query_row(
-        params![current.seq, put.id, current.version, put.content_hash],
+        params![key.type_id, key.id, current.version, put.content_hash],
         |row| row.get(0),
     )?)
 }

@@ -1,6 +1,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::current::{Current, at};
+use super::keys::Key;
 use super::open::CACHE_SIZE;
 use crate::Result;
 
@@ -37,14 +38,8 @@ impl Early {
         Ok(Self { recent: Vec::new() })
     }
 
-    pub(super) fn find(
-        &self,
-        connection: &Connection,
-        hash: u64,
-        type_id: i64,
-        id: &str,
-    ) -> Result<Found> {
-        let hash = hash.cast_signed();
+    pub(super) fn find(&self, connection: &Connection, key: &Key<'_>) -> Result<Found> {
+        let hash = key.hash.cast_signed();
         let seq = match self.find_recent(hash) {
             Some(seq) => Some(seq),
             None => connection
@@ -55,7 +50,7 @@ impl Early {
         let Some(seq) = seq else {
             return Ok(Found::Nothing);
         };
-        let current = at(connection, seq, type_id, id)?;
+        let current = at(connection, seq, key)?;
         Ok(current.map_or(Found::Clash, Found::Current))
     }
 
@@ -125,6 +120,10 @@ pub(super) fn add_patient_references(
 
 /// Brings the patients that were noted where they can be found.
 pub(super) fn settle_references(connection: &Connection) -> Result<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM patient_reference_early)";
+    if !connection.query_row(sql, [], |row| row.get(0))? {
+        return Ok(());
+    }
     sorting(
         connection,
         "INSERT OR IGNORE INTO patient_reference \
@@ -168,6 +167,11 @@ mod tests {
     use super::super::schema;
     use super::*;
 
+    fn key(hash: u64, id: &str) -> Key<'_> {
+        let type_id = 5;
+        Key { type_id, id, hash }
+    }
+
     #[test]
     fn finds_what_is_in_the_table_and_what_is_not_yet() {
         let connection = Connection::open_in_memory().unwrap();
@@ -188,14 +192,14 @@ mod tests {
         }
         assert_eq!(early.recent.len(), 1_000);
         for seq in looked_for {
-            let found = |id: &str| early.find(&connection, hash(seq), 5, id).unwrap();
+            let found = |id: &str| early.find(&connection, &key(hash(seq), id)).unwrap();
             assert!(
                 matches!(found(&seq.to_string()), Found::Current(current) if current.seq == seq)
             );
             assert!(matches!(found("another"), Found::Clash));
         }
         assert!(matches!(
-            early.find(&connection, hash(all + 1), 5, "x").unwrap(),
+            early.find(&connection, &key(hash(all + 1), "x")).unwrap(),
             Found::Nothing
         ));
     }

@@ -10,8 +10,6 @@ use crate::{Message, Result, WriteContext};
 #[derive(Default)]
 pub(super) struct Interned {
     types: HashMap<Box<str>, i64>,
-    /// Files hold one type, so mostly it is the last once more.
-    last_type: Option<(Box<str>, i64)>,
     systems: HashMap<Box<str>, i64>,
     context: Option<Context>,
     message: Option<(Box<str>, Box<str>, i64)>,
@@ -34,24 +32,15 @@ impl Interned {
         connection: &Connection,
         name: &str,
     ) -> Result<Option<i64>> {
-        if let Some((last, id)) = &self.last_type
-            && **last == *name
-        {
-            return Ok(Some(*id));
+        if let Some(&id) = self.types.get(name) {
+            return Ok(Some(id));
         }
-        let known = self.types.get(name).copied();
-        let found = match known {
-            Some(id) => Some(id),
-            None => connection
-                .prepare_cached("SELECT id FROM type WHERE name = ?1")?
-                .query_row([name], |row| row.get(0))
-                .optional()?,
-        };
+        let found = connection
+            .prepare_cached("SELECT id FROM type WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
         if let Some(id) = found {
-            self.last_type = Some((name.into(), id));
-            if known.is_none() {
-                self.types.insert(name.into(), id);
-            }
+            self.types.insert(name.into(), id);
         }
         Ok(found)
     }

@@ -16,6 +16,13 @@ pub(super) struct Keys {
     filter: Option<Filter>,
 }
 
+/// Under which a resource is found.
+pub(super) struct Key<'a> {
+    pub(super) type_id: i64,
+    pub(super) id: &'a str,
+    pub(super) hash: u64,
+}
+
 enum Place {
     /// The index, or what waits to be written to it.
     Index,
@@ -81,34 +88,35 @@ impl Keys {
         self.build_index(connection)
     }
 
-    pub(super) fn hash(&self, type_id: i64, id: &str) -> u64 {
-        self.hasher.hash_one((type_id, id))
+    pub(super) fn key<'a>(&self, type_id: i64, id: &'a str) -> Key<'a> {
+        Key {
+            type_id,
+            id,
+            hash: self.hasher.hash_one((type_id, id)),
+        }
     }
 
     /// `false` where it is certain that there is no such resource, without more than a glance.
-    pub(super) fn may_hold(&self, connection: &Connection, type_id: i64, id: &str) -> Result<bool> {
-        let hash = self.hash(type_id, id);
-        if self.is_new(hash) {
+    pub(super) fn may_hold(&self, connection: &Connection, key: &Key<'_>) -> Result<bool> {
+        if self.is_new(key) {
             return Ok(false);
         }
         let Place::Early(early) = &self.place else {
             return Ok(true);
         };
-        let found = early.find(connection, hash, type_id, id)?;
+        let found = early.find(connection, key)?;
         Ok(!matches!(found, Found::Nothing))
     }
 
     /// Brings what the filter will be asked for into the caches of the processor: a batch is all over it, and waits for memory once in place of once a resource.
-    pub(super) fn foresee(&self, type_id: i64, id: &str) {
-        if let Some(filter) = &self.filter {
-            std::hint::black_box(filter.may_contain(self.hash(type_id, id)));
-        }
+    pub(super) fn foresee(&self, key: &Key<'_>) {
+        std::hint::black_box(self.is_new(key));
     }
 
-    /// Whether the filter proves that there is no resource with this hash.
-    fn is_new(&self, hash: u64) -> bool {
+    /// Whether the filter proves that there is no such resource.
+    fn is_new(&self, key: &Key<'_>) -> bool {
         let filter = self.filter.as_ref();
-        filter.is_some_and(|filter| !filter.may_contain(hash))
+        filter.is_some_and(|filter| !filter.may_contain(key.hash))
     }
 
     /// The current version of a resource.
@@ -116,34 +124,37 @@ impl Keys {
         &mut self,
         connection: &Connection,
         pending: &mut Pending,
-        type_id: i64,
-        id: &str,
+        key: &Key<'_>,
     ) -> Result<Option<Current>> {
-        let hash = self.hash(type_id, id);
-        if self.is_new(hash) {
+        if self.is_new(key) {
             return Ok(None);
         }
         if let Place::Early(early) = &self.place {
-            match early.find(connection, hash, type_id, id)? {
+            match early.find(connection, key)? {
                 Found::Nothing => return Ok(None),
                 Found::Current(current) => return Ok(Some(current)),
                 Found::Clash => {}
             }
         }
         self.build_index(connection)?;
-        if pending.may_contain(hash) {
+        if pending.may_contain(key) {
             pending.settle(connection)?;
         }
-        look_up(connection, type_id, id)
+        look_up(connection, key)
     }
 
     /// Notes the first version of a resource that was not found.
-    pub(super) fn insert(&mut self, connection: &Connection, hash: u64, seq: i64) -> Result<()> {
+    pub(super) fn insert(
+        &mut self,
+        connection: &Connection,
+        key: &Key<'_>,
+        seq: i64,
+    ) -> Result<()> {
         if let Place::Early(early) = &mut self.place {
-            early.insert(connection, hash, seq)?;
+            early.insert(connection, key.hash, seq)?;
         }
         if let Some(filter) = &mut self.filter {
-            filter.insert(hash);
+            filter.insert(key.hash);
         }
         Ok(())
     }

@@ -1,3 +1,4 @@
+mod changes;
 mod checkpoint;
 mod current;
 mod dead;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::entry::CREATE;
+use super::keys::Key;
 use crate::{LineDigest, Result};
 
 /// First versions and identifiers that are written but not yet in their tables.
@@ -47,9 +48,9 @@ pub(super) struct NewIdentifier {
 }
 
 impl Pending {
-    /// Adds the first version of a resource; `hash` is that of its type and id.
-    pub(super) fn add_version(&mut self, hash: u64, version: NewVersion<'_>) {
-        self.hashes.insert(hash);
+    /// Adds the first version of a resource.
+    pub(super) fn add_version(&mut self, key: &Key<'_>, version: NewVersion<'_>) {
+        self.hashes.insert(key.hash);
         self.versions.push(version.into_owned());
     }
 
@@ -57,9 +58,9 @@ impl Pending {
         self.identifiers.push(identifier);
     }
 
-    /// `false` where no resource with this hash of type and id waits here.
-    pub(super) fn may_contain(&self, hash: u64) -> bool {
-        self.hashes.contains(&hash)
+    /// `false` where no such resource waits here.
+    pub(super) fn may_contain(&self, key: &Key<'_>) -> bool {
+        self.hashes.contains(&key.hash)
     }
 
     pub(super) fn is_empty(&self) -> bool {

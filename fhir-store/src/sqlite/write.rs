@@ -1,16 +1,16 @@
 //! The write path of resources.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use fhir_provenance::{EARLIEST, LATEST};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::changes::Changes;
 use super::current::{Current, predict, seen_before, supersede};
 use super::early;
 use super::entry::{CREATE, DELETE, Entry, UPDATE, remediations_json};
 use super::intern::Interned;
-use super::keys::Keys;
+use super::keys::{Key, Keys};
 use super::pending::{Inserts, NewIdentifier, NewVersion, Pending, VersionInserts};
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Identifier, Put, PutOutcome, Result, WriteContext,
@@ -28,10 +28,7 @@ pub(super) struct Writer {
     ///
     /// An input read again comes in the order it was written.
     expected: Option<i64>,
-    /// Versions that were current when it was made and are not any more, or have another body.
-    changed: HashSet<i64>,
-    /// It was made after others had written: what they changed is not known.
-    blind: bool,
+    changes: Changes,
     /// Scratch space for the target of a Provenance.
     target: String,
 }
@@ -49,8 +46,7 @@ impl Writer {
             pending: Pending::default(),
             keys: Keys::new(connection, last_seq == 0)?,
             expected: None,
-            changed: HashSet::new(),
-            blind: false,
+            changes: Changes::default(),
             target: String::new(),
         })
     }
@@ -58,14 +54,14 @@ impl Writer {
     /// One that takes the place of another after a rollback.
     pub(super) fn anew(connection: &Connection) -> Result<Self> {
         Ok(Self {
-            blind: true,
+            changes: Changes::unknown(),
             ..Self::new(connection)?
         })
     }
 
     /// Whether a version that was current at the beginning still is.
     pub(super) fn still_current(&self, seq: i64) -> bool {
-        !self.blind && !self.changed.contains(&seq)
+        self.changes.lack(seq)
     }
 
     /// Where the next resource is expected.
@@ -75,16 +71,8 @@ impl Writer {
 
     /// Puts a version behind a later one.
     fn supersede(&mut self, connection: &Connection, current: &Current) -> Result<()> {
-        self.note_changed(current.seq);
+        self.changes.note(current.seq);
         supersede(connection, current)
-    }
-
-    fn note_changed(&mut self, seq: i64) {
-        // Memory stays flat: where so much changes, there is little to recognize.
-        self.blind |= self.changed.len() >= MOST_CHANGED;
-        if !self.blind {
-            self.changed.insert(seq);
-        }
     }
 
     /// The sequence number given out last.
@@ -126,18 +114,20 @@ impl Writer {
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
         let inserts = &mut Inserts::new(connection)?;
+        let mut keys = Vec::with_capacity(batch.len());
         for put in batch {
-            if let Some(type_id) = self.interned.known_type(connection, put.resource_type)? {
-                self.keys.foresee(type_id, put.id);
-            }
+            let type_id = self.interned.resource_type(connection, put.resource_type)?;
+            let key = self.keys.key(type_id, put.id);
+            self.keys.foresee(&key);
+            keys.push(key);
         }
-        for put in batch {
-            let outcome = match self.current(connection, put.resource_type, put.id)? {
+        for (put, key) in batch.iter().zip(&keys) {
+            let outcome = match self.current(connection, key)? {
                 None => {
-                    self.create(inserts, context, put)?;
+                    self.create(inserts, context, put, key)?;
                     PutOutcome::Created
                 }
-                Some(current) => self.put_over(inserts, context, put, &current)?,
+                Some(current) => self.put_over(inserts, context, put, key, &current)?,
             };
             outcomes.push(outcome);
         }
@@ -152,8 +142,11 @@ impl Writer {
         outcomes: &mut Vec<DeleteOutcome>,
     ) -> Result<()> {
         for delete in batch {
-            let current = self.current(connection, delete.resource_type, delete.id)?;
-            let outcome = match current {
+            let Some(key) = self.known(connection, delete.resource_type, delete.id)? else {
+                outcomes.push(DeleteOutcome::Absent);
+                continue;
+            };
+            let outcome = match self.current(connection, &key)? {
                 None => DeleteOutcome::Absent,
                 Some(current) if !self.owns(connection, context, &current)? => {
                     DeleteOutcome::Conflict
@@ -173,7 +166,7 @@ impl Writer {
                         line: None,
                     };
                     self.supersede(connection, &current)?;
-                    let version = self.version(connection, context, &new)?;
+                    let version = self.version(connection, context, key.type_id, &new)?;
                     VersionInserts::new(connection)?.insert(&version)?;
                     DeleteOutcome::Deleted {
                         version: new.version as u64,
@@ -209,7 +202,7 @@ impl Writer {
                 .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?
                 .ok_or(Error::UnknownResource)?;
-            self.note_changed(seq);
+            self.changes.note(seq);
             connection
                 .prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?
                 .execute(params![seq, amend.body])?;
@@ -225,29 +218,32 @@ impl Writer {
         resource_type: &str,
         id: &str,
     ) -> Result<bool> {
-        let Some(type_id) = self.interned.known_type(connection, resource_type)? else {
-            return Ok(false);
-        };
-        self.keys.may_hold(connection, type_id, id)
+        match self.known(connection, resource_type, id)? {
+            Some(key) => self.keys.may_hold(connection, &key),
+            None => Ok(false),
+        }
     }
 
-    /// The current version of a resource.
-    fn current(
+    /// The key of a resource, as long as there is one of its type.
+    fn known<'a>(
         &mut self,
         connection: &Connection,
         resource_type: &str,
-        id: &str,
-    ) -> Result<Option<Current>> {
-        let Some(type_id) = self.interned.known_type(connection, resource_type)? else {
-            return Ok(None);
-        };
+        id: &'a str,
+    ) -> Result<Option<Key<'a>>> {
+        let type_id = self.interned.known_type(connection, resource_type)?;
+        Ok(type_id.map(|type_id| self.keys.key(type_id, id)))
+    }
+
+    /// The current version of a resource.
+    fn current(&mut self, connection: &Connection, key: &Key<'_>) -> Result<Option<Current>> {
         if let Some(expected) = self.expected
-            && let Some(current) = predict(connection, expected, type_id, id)?
+            && let Some(current) = predict(connection, expected, key)?
         {
             self.expected = Some(current.seq + 1);
             return Ok(Some(current));
         }
-        let current = self.keys.find(connection, &mut self.pending, type_id, id)?;
+        let current = self.keys.find(connection, &mut self.pending, key)?;
         if let Some(current) = &current {
             self.expected = Some(current.seq + 1);
         }
@@ -259,16 +255,17 @@ impl Writer {
         inserts: &mut Inserts<'_>,
         context: &WriteContext<'_>,
         put: &Put<'_>,
+        key: &Key<'_>,
     ) -> Result<()> {
         let connection = inserts.connection;
-        let version = self.version(connection, context, &Entry::of(put, 1, CREATE))?;
-        let hash = self.keys.hash(version.type_id, put.id);
+        let entry = Entry::of(put, 1, CREATE);
+        let version = self.version(connection, context, key.type_id, &entry)?;
         self.fill(inserts, &version, put)?;
-        self.keys.insert(connection, hash, version.seq)?;
+        self.keys.insert(connection, key, version.seq)?;
         if self.keys.is_early() {
             return inserts.version.insert(&version);
         }
-        self.pending.add_version(hash, version);
+        self.pending.add_version(key, version);
         if self.pending.is_full() {
             self.settle(connection)?;
         }
@@ -280,6 +277,7 @@ impl Writer {
         inserts: &mut Inserts<'_>,
         context: &WriteContext<'_>,
         put: &Put<'_>,
+        key: &Key<'_>,
         current: &Current,
     ) -> Result<PutOutcome> {
         let connection = inserts.connection;
@@ -291,18 +289,15 @@ impl Writer {
         }
         self.keys.build_index(connection)?;
         if !put.revert
-            && let Some(version) = seen_before(connection, put, current)?
+            && let Some(version) = seen_before(connection, put, key, current)?
         {
             return Ok(PutOutcome::SeenBefore {
                 version: version as u64,
             });
         }
         self.supersede(connection, current)?;
-        let version = self.version(
-            connection,
-            context,
-            &Entry::of(put, current.version + 1, UPDATE),
-        )?;
+        let entry = Entry::of(put, current.version + 1, UPDATE);
+        let version = self.version(connection, context, key.type_id, &entry)?;
         self.fill(inserts, &version, put)?;
         let number = version.version as u64;
         inserts.version.insert(&version)?;
@@ -324,6 +319,7 @@ impl Writer {
         &mut self,
         connection: &Connection,
         context: &WriteContext<'_>,
+        type_id: i64,
         entry: &Entry<'a>,
     ) -> Result<NewVersion<'a>> {
         self.target.clear();
@@ -334,9 +330,7 @@ impl Writer {
         let _ = write!(self.target, "{}", entry.version);
         self.last_seq += 1;
         Ok(NewVersion {
-            type_id: self
-                .interned
-                .resource_type(connection, entry.resource_type)?,
+            type_id,
             id: entry.id.into(),
             seq: self.last_seq,
             version: entry.version,
@@ -394,6 +388,3 @@ impl Writer {
         Ok(())
     }
 }
-
-/// About 24 MiB.
-const MOST_CHANGED: usize = 1 << 20;
