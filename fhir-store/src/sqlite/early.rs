@@ -126,6 +126,7 @@ pub(super) fn settle_references(connection: &Connection) -> Result<()> {
     }
     sorting(
         connection,
+        BESIDE_KEYS,
         "INSERT OR IGNORE INTO patient_reference \
          SELECT source_system, patient FROM patient_reference_early ORDER BY 1, 2; \
          DELETE FROM patient_reference_early",
@@ -138,6 +139,7 @@ pub(super) fn build_index(connection: &Connection) -> Result<()> {
     // A resource may hold the same identifier twice. The pages that become free are those the index takes.
     sorting(
         connection,
+        SORTING,
         "DROP TABLE IF EXISTS temp.early_key; \
          INSERT OR IGNORE INTO identifier \
          SELECT type, system, value, seq, amended FROM identifier_early ORDER BY 1, 2, 3, 4, 5; \
@@ -147,8 +149,8 @@ pub(super) fn build_index(connection: &Connection) -> Result<()> {
 }
 
 /// Runs statements that sort: what is sorted takes as much memory as the cache may, beside it.
-fn sorting(connection: &Connection, sql: &str) -> Result<()> {
-    connection.pragma_update(None, "cache_size", SORTING)?;
+fn sorting(connection: &Connection, cache_size: i64, sql: &str) -> Result<()> {
+    connection.pragma_update(None, "cache_size", cache_size)?;
     connection.execute_batch(sql)?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(())
@@ -157,6 +159,8 @@ fn sorting(connection: &Connection, sql: &str) -> Result<()> {
 /// In KiB, negative as SQLite has it.
 const TEMPORARY: i64 = -2_000;
 const SORTING: i64 = -4_000;
+/// While all that finds keys is in memory too.
+const BESIDE_KEYS: i64 = -2_000;
 /// As many as fit 4 MiB: the fewer times all of the table is gone through, the better.
 const MOST_RECENT: usize = 64 * BLOCK;
 /// As many as fit the caches of a processor.

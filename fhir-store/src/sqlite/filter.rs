@@ -45,8 +45,8 @@ fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// 4 MiB: one in a hundred new resources is looked up in vain once there are 3 million.
-const BLOCKS_LOG2: u32 = 16;
+/// 8 MiB: one in a hundred new resources is looked up in vain once there are 6 million.
+const BLOCKS_LOG2: u32 = 17;
 const BLOCKS: usize = 1 << BLOCKS_LOG2;
 const PROBES: u32 = 5;
 

@@ -16,7 +16,7 @@ use crate::Result;
 /// by which of them came first. Hashes are kept, a few bytes a patient.
 #[derive(Debug, Default)]
 pub(crate) struct Late {
-    referenced: HashSet<u64>,
+    referenced: Hashes,
     renamed: HashSet<u64>,
     /// Aliases taken note of.
     seen: usize,
@@ -50,9 +50,28 @@ impl Late {
         } = self;
         aliases.since(seen, |patient| {
             let patient = state.hash_one(patient);
-            *found |= referenced.contains(&patient);
+            *found |= referenced.contains(patient);
             renamed.insert(patient);
         });
+    }
+}
+
+/// A set of hashes in parts: each grows by itself, so that a large one does not
+/// take its memory once and a half.
+#[derive(Debug, Default)]
+struct Hashes([HashSet<u64>; 16]);
+
+impl Hashes {
+    fn insert(&mut self, hash: u64) {
+        self.0[Self::part(hash)].insert(hash);
+    }
+
+    fn contains(&self, hash: u64) -> bool {
+        self.0[Self::part(hash)].contains(&hash)
+    }
+
+    const fn part(hash: u64) -> usize {
+        (hash >> 60) as usize
     }
 }
 
