@@ -109,8 +109,10 @@ impl Keys {
     }
 
     /// Brings what the filter will be asked for into the caches of the processor: a batch is all over it, and waits for memory once in place of once a resource.
-    pub(super) fn foresee(&self, key: &Key<'_>) {
-        std::hint::black_box(self.is_new(key));
+    pub(super) fn foresee(&self, keys: &[Key<'_>]) {
+        if let Some(filter) = &self.filter {
+            filter.touch(keys.iter().map(|key| key.hash));
+        }
     }
 
     /// Whether the filter proves that there is no such resource.

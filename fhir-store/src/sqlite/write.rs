@@ -117,10 +117,9 @@ impl Writer {
         let mut keys = Vec::with_capacity(batch.len());
         for put in batch {
             let type_id = self.interned.resource_type(connection, put.resource_type)?;
-            let key = self.keys.key(type_id, put.id);
-            self.keys.foresee(&key);
-            keys.push(key);
+            keys.push(self.keys.key(type_id, put.id));
         }
+        self.keys.foresee(&keys);
         for (put, key) in batch.iter().zip(&keys) {
             let outcome = match self.current(connection, key)? {
                 None => {
