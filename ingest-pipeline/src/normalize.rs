@@ -228,8 +228,9 @@ impl Job<'_> {
                     continue;
                 }
             };
+            let mut buffer = Vec::new();
             loop {
-                let chunk = match chunks.next(Vec::new()) {
+                let chunk = match chunks.next(buffer) {
                     Ok(Some(chunk)) => chunk,
                     Ok(None) => break,
                     Err(reason) => {
@@ -245,6 +246,7 @@ impl Job<'_> {
                     if !visit(&mut self.normalizer, &chunk.data, &name, None, observer) {
                         return refused;
                     }
+                    buffer = chunk.data;
                     continue;
                 }
                 for line in chunk.data.split_inclusive(|&byte| byte == b'\n') {
@@ -256,6 +258,7 @@ impl Job<'_> {
                         return refused;
                     }
                 }
+                buffer = chunk.data;
             }
         }
         refused

@@ -1,6 +1,6 @@
 //! A text cut into pieces that end with a line.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::open::{not_lines, utf16};
 use super::{FileRefused, Input};
@@ -66,13 +66,14 @@ impl<R: Read> Chunks<R> {
         self.ended
     }
 
-    /// The next piece. `buffer` is emptied and used for it.
+    /// The next piece. `buffer` is used for it, and what it holds written over.
     pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, FileRefused> {
-        buffer.clear();
-        buffer.append(&mut self.rest);
+        let mut scanned = self.rest.len();
+        buffer.resize(buffer.len().max(scanned), 0);
+        buffer[..scanned].copy_from_slice(&self.rest);
+        self.rest.clear();
         loop {
-            let scanned = buffer.len();
-            self.fill(&mut buffer)?;
+            self.fill(&mut buffer, scanned)?;
             if !self.started {
                 self.start(&mut buffer)?;
             }
@@ -83,6 +84,7 @@ impl<R: Read> Chunks<R> {
                 if self.ended {
                     return Ok(self.give(buffer, Content::Document));
                 }
+                scanned = buffer.len();
                 continue;
             }
             if self.ended && buffer.len() <= self.limit {
@@ -97,6 +99,7 @@ impl<R: Read> Chunks<R> {
             if buffer.len() > self.limit {
                 return self.too_long(buffer).map(Some);
             }
+            scanned = buffer.len();
         }
     }
 
@@ -130,12 +133,22 @@ impl<R: Read> Chunks<R> {
         Ok(())
     }
 
-    /// Reads about [`CHUNK`] more bytes.
-    fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<(), FileRefused> {
-        let want = CHUNK.max(buffer.len());
-        buffer.reserve(want);
-        let read = self.reader.by_ref().take(want as u64).read_to_end(buffer)?;
-        self.ended = read < want;
+    /// Reads about [`CHUNK`] bytes after the first `filled`.
+    // Memory that was used before is read into as it is: to have it zeroed,
+    // as `read_to_end` does, was a tenth of passing over known lines.
+    fn fill(&mut self, buffer: &mut Vec<u8>, mut filled: usize) -> Result<(), FileRefused> {
+        let full = filled + CHUNK.max(filled);
+        buffer.resize(full, 0);
+        while filled < full {
+            match self.reader.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(filled);
+        self.ended = filled < full;
         Ok(())
     }
 
@@ -145,8 +158,7 @@ impl<R: Read> Chunks<R> {
         let mut length = data.len() as u64;
         let mut piece = Vec::new();
         while !self.ended {
-            piece.clear();
-            self.fill(&mut piece)?;
+            self.fill(&mut piece, 0)?;
             let end = if self.document {
                 None
             } else {
