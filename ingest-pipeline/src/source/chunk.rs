@@ -190,12 +190,31 @@ mod tests {
 
     /// All chunks of a text, as content and length.
     fn chunks(text: &[u8], limit: usize) -> Vec<(Content, Vec<u8>, u64)> {
-        let mut chunks = Chunks::new(text, &Input::stdin(), limit);
+        let mut chunks = Chunks::new(Drips { text, reads: 0 }, &Input::stdin(), limit);
+        // Nothing of what a buffer held may come again.
+        let used = vec![b'\n'; 2 * CHUNK];
         let mut all = Vec::new();
-        while let Some(chunk) = chunks.next(Vec::new()).expect("readable") {
+        while let Some(chunk) = chunks.next(used.clone()).expect("readable") {
             all.push((chunk.content, chunk.data, chunk.offset));
         }
         all
+    }
+
+    /// Gives less than was asked for, and is interrupted every other time.
+    struct Drips<'a> {
+        text: &'a [u8],
+        reads: usize,
+    }
+
+    impl Read for Drips<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            if self.reads.is_multiple_of(2) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let length = buffer.len().min(100_003);
+            self.text.read(&mut buffer[..length])
+        }
     }
 
     #[test]
