@@ -8,6 +8,8 @@ use super::{FileRefused, Input};
 /// How much is read at a time. Large enough to make hand-overs between
 /// threads rare, small enough for several to be under way in little memory.
 const CHUNK: usize = 256 * 1024;
+/// How much of new memory is read into at first.
+const LEAST: usize = 16 * 1024;
 
 /// A piece of a file.
 #[derive(Debug)]
@@ -138,8 +140,15 @@ impl<R: Read> Chunks<R> {
     // as `read_to_end` does, was a tenth of passing over known lines.
     fn fill(&mut self, buffer: &mut Vec<u8>, mut filled: usize) -> Result<(), FileRefused> {
         let full = filled + CHUNK.max(filled);
-        buffer.resize(full, 0);
+        if buffer.len() > CHUNK / 2 {
+            buffer.resize(full, 0);
+        }
         while filled < full {
+            // A small file takes no more than it needs.
+            if buffer.len() < full.min(filled + LEAST) {
+                let grown = (filled + LEAST).max(2 * buffer.len());
+                buffer.resize(grown.min(full), 0);
+            }
             match self.reader.read(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
