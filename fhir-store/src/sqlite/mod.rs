@@ -277,7 +277,7 @@ impl ResourceStore for SqliteStore {
             }
         }
         if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.committed(&self.connection)?;
+            checkpointer.committed(&self.connection);
         }
         Ok(())
     }
