@@ -137,7 +137,7 @@ impl<R: Read> Chunks<R> {
 
     /// Reads about [`CHUNK`] bytes after the first `filled`.
     // Memory that was used before is read into as it is: to have it zeroed,
-    // as `read_to_end` does, was a tenth of passing over known lines.
+    // as `read_to_end` does, was a twentieth of passing over known lines.
     fn fill(&mut self, buffer: &mut Vec<u8>, mut filled: usize) -> Result<(), FileRefused> {
         let full = filled + CHUNK.max(filled);
         if buffer.len() > CHUNK / 2 {
