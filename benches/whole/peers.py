@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from measure import Rounds, Turn, build, fresh, generate, join, ratio, ratio_heading
+from measure import Memory, Rounds, Turn, build, fresh, generate, join, ratio, ratio_heading
 
 DUCKDB = """
 CREATE TABLE IF NOT EXISTS resources (key VARCHAR PRIMARY KEY, hash VARCHAR, body VARCHAR);
@@ -48,6 +48,7 @@ def main():
         files, resources, size = generate(tools, work / "several", args.gigabytes)
         one = join(files, work / "one.ndjson", True)
         commands = {"ingest": [ingest, "load", "--json", "--quiet", "--db", "ingest.db", one], **peers(one, files)}
+        Turn.memory = Memory(work)
         compare(work, commands, resources, size, args.rounds)
 
 
