@@ -26,7 +26,8 @@ pub(super) enum Job {
 /// A gzip stream that was not read to its end yet may turn out to be damaged.
 /// Lines that are known need no proof that it isn't, since they change nothing:
 /// the proof is asked for by the first that isn't known. So a stream is decoded
-/// twice only where it has news.
+/// twice only where it has news. A file with news is seldom alone: while it is
+/// written, the one after it is proved.
 pub(super) struct Dealer<'a> {
     pub(super) interrupt: &'a Interrupt,
     pub(super) pool: &'a Pool,
@@ -38,6 +39,10 @@ pub(super) struct Dealer<'a> {
     pub(super) patients: bool,
     /// Of the file, while it is open whether all of it can be had.
     pub(super) proof: Option<Arc<Proof>>,
+    /// Of the file after it, until it is asked for.
+    pub(super) coming: Option<Arc<Proof>>,
+    /// To the thread that proves what is coming.
+    pub(super) early: Sender<Arc<Proof>>,
     pub(super) refused: bool,
 }
 
@@ -64,6 +69,7 @@ impl Dealer<'_> {
                 }
                 self.refused = false;
                 self.proof.clone_from(&file.proof);
+                self.coming = file.coming;
                 self.send(Job::File(file.name, file.cause, file.proof))
             }
             Piece::Chunk(chunk) if self.refused => {
@@ -81,8 +87,14 @@ impl Dealer<'_> {
     fn chunk(&mut self, chunk: Chunk) -> bool {
         let known = self.recognizer.as_mut().map(|own| own.mark(&chunk));
         let known = known.unwrap_or_default();
-        if !known.all && !self.prove() {
-            return false;
+        if !known.all {
+            if !self.prove() {
+                return false;
+            }
+            if let Some(coming) = self.coming.take() {
+                // Without that thread it is proved when its turn has come.
+                let _ = self.early.send(coming);
+            }
         }
         if self.refused {
             self.pool.put_buffer(chunk.data);
@@ -97,12 +109,13 @@ impl Dealer<'_> {
         let Some(proof) = self.proof.take() else {
             return true;
         };
-        match proof.verdict() {
-            Ok(()) => self.send(Job::Proved),
-            Err(refused) => {
+        match proof.look(|| !self.interrupt.is_interrupted()) {
+            Some(Ok(())) => self.send(Job::Proved),
+            Some(Err(refused)) => {
                 self.refused = true;
                 self.send(Job::Refused(refused))
             }
+            None => false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ pub(super) fn pump(
             position: &position,
             pieces: send_piece,
         };
+        let (early, asked) = mpsc::channel();
         let dealer = Dealer {
             interrupt,
             pool: &pool,
@@ -68,6 +69,8 @@ pub(super) fn pump(
             turn: 0,
             patients: true,
             proof: None,
+            coming: None,
+            early,
             refused: false,
         };
         let mut again = Again {
@@ -77,6 +80,7 @@ pub(super) fn pump(
         };
         scope.spawn(move || reader.run());
         scope.spawn(move || dealer.run(&pieces));
+        scope.spawn(move || prove(&asked));
         for turn in (0..done.len()).cycle() {
             let message = loop {
                 match done[turn].recv_timeout(TICK) {
@@ -103,6 +107,19 @@ pub(super) fn pump(
         }
         Ok(())
     })
+}
+
+/// Looks whether streams are whole before anybody waits for it, as long as there
+/// is somebody who may ask.
+fn prove(asked: &Receiver<Arc<Proof>>) {
+    let mut next = asked.recv().ok();
+    while let Some(proof) = next {
+        // The next is asked for when this one is known. One that came before
+        // would be passed over, and proved by whoever needs it.
+        let going = || !matches!(asked.try_recv(), Err(TryRecvError::Disconnected));
+        let _ = proof.look(going);
+        next = asked.recv().ok();
+    }
 }
 
 fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Pool) -> Result<()> {

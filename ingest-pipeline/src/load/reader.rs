@@ -13,6 +13,9 @@ use crate::source::{self, Chunk, Chunks, FileRefused, Proof, Source, Supply};
 /// Text that is read ahead of a gzip stream: where that is all of it, it is
 /// decoded once.
 const AHEAD: usize = 4 << 20;
+/// Of a gzip stream of this length, the text is most likely longer than
+/// [`AHEAD`]: resources shrink to an eighth and less.
+const LONG: u64 = AHEAD as u64 / 8;
 
 /// What is read, in its order.
 pub(super) enum Piece {
@@ -31,7 +34,13 @@ pub(super) struct FileBegun {
     pub(super) others: bool,
     /// What has to be asked before anything of it is written, if so.
     pub(super) proof: Option<Arc<Proof>>,
+    /// The file is too long to be read [`AHEAD`] as a whole.
+    long: bool,
+    /// The proof of the file after it, where that is known and takes long.
+    pub(super) coming: Option<Arc<Proof>>,
 }
+
+type Opened = (FileBegun, Result<Chunks<Box<dyn Read + Send>>, FileRefused>);
 
 pub(super) struct Reader<'a> {
     pub(super) source: &'a mut dyn Source,
@@ -43,12 +52,18 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         // The channel is closed when the writer has given up.
-        let send = |piece| self.pieces.send(piece).is_ok() && !self.interrupt.is_interrupted();
-        while let Some(supply) = self.source.next() {
-            let (file, chunks) = self.open(supply);
+        let (pieces, interrupt) = (self.pieces.clone(), self.interrupt);
+        let send = |piece| pieces.send(piece).is_ok() && !interrupt.is_interrupted();
+        let mut coming = None;
+        while let Some((mut file, chunks)) = coming.take().or_else(|| self.next()) {
+            if self.source.is_at_hand() {
+                coming = self.next();
+            }
             let proof = file.proof.clone();
+            let long = coming.as_ref().filter(|(next, _)| next.long);
+            file.coming = long.and_then(|(next, _)| next.proof.clone());
             let going = send(Piece::File(file))
                 && match chunks {
                     Ok(chunks) => read(chunks, proof.as_deref(), self.pool, &send),
@@ -60,7 +75,12 @@ impl Reader<'_> {
         }
     }
 
-    fn open(&self, supply: Supply) -> (FileBegun, Result<Chunks<impl Read>, FileRefused>) {
+    fn next(&mut self) -> Option<Opened> {
+        let supply = self.source.next()?;
+        Some(self.open(supply))
+    }
+
+    fn open(&self, supply: Supply) -> Opened {
         let input = match supply {
             Supply::File(input) => input,
             Supply::Missing { name, reason } => {
@@ -69,6 +89,8 @@ impl Reader<'_> {
                     cause: None,
                     others: false,
                     proof: None,
+                    long: false,
+                    coming: None,
                 };
                 return (file, Err(FileRefused(reason)));
             }
@@ -83,6 +105,8 @@ impl Reader<'_> {
             cause: input.cause.clone(),
             others: !input.is_patients(),
             proof,
+            long: input.size >= LONG,
+            coming: None,
         };
         let chunks = text.map(|text| Chunks::new(text, &input, self.options.max_line));
         (file, chunks)

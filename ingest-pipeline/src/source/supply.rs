@@ -6,6 +6,11 @@ pub trait Source: Send {
     /// and when the load was asked to stop.
     fn next(&mut self) -> Option<Supply>;
 
+    /// Whether the next file can be had and opened at once.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// How many files there will be, and their size in bytes as they are
     /// stored, 0 where that isn't known.
     fn extent(&self) -> (usize, u64);
@@ -71,6 +76,12 @@ impl Source for Files<'_> {
         let input = self.inputs.get(self.next)?;
         self.next += 1;
         Some(Supply::File(input.clone()))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        let next = self.inputs.get(self.next);
+        // That of a pipe may still be on its way.
+        next.is_some_and(|input| !input.is_stdin())
     }
 
     fn extent(&self) -> (usize, u64) {

@@ -199,3 +199,53 @@ fn a_line_known_no_more_asks_whether_its_stream_is_whole() {
         assert!(seen.content == alone.content);
     }
 }
+
+/// A line that gzip shortens little, so that the file is long.
+fn noise(number: usize) -> String {
+    let mut state = number as u64 + 1;
+    let text: String = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        format!("{:016x}", state ^ state >> 32)
+    })
+    .take(4_000 / 16)
+    .collect();
+    format!(r#"{{"resourceType":"Basic","id":"n{number}","code":{{"text":"{text}"}}}}"#)
+}
+
+/// Those in the middle are proved while the one before is written.
+#[test]
+fn files_that_are_proved_early_are_taken_or_refused_as_ever() {
+    let known = Known::new();
+    let text = |first: usize| {
+        (first..first + 1_200)
+            .map(noise)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let streams = [0, 10_000, 20_000, 30_000].map(|first| gzip(&text(first)));
+    assert!(streams.iter().all(|stream| stream.len() > 1 << 20));
+    let names = ["a.ndjson.gz", "b.ndjson.gz", "c.ndjson.gz", "d.ndjson.gz"];
+    for damaged in [&[][..], &[0], &[1], &[1, 2], &[2, 3], &[0, 1, 3]] {
+        let mut all = streams.clone();
+        for &at in damaged {
+            all[at] = flipped(&all[at], -8);
+        }
+        let files: Vec<_> = names
+            .into_iter()
+            .zip(all.iter().map(Vec::as_slice))
+            .collect();
+        let is_whole = |at: &usize| !damaged.contains(at);
+        let whole: Vec<_> = (0..4).filter(is_whole).map(|at| files[at]).collect();
+        for recognize in [true, false] {
+            let seen = known.load(&files, recognize);
+            let expected = known.load(&whole, recognize);
+            let refused = format!("{} files", damaged.len());
+            assert_eq!(seen.counts, expected.counts.replace("0 files", &refused));
+            assert_eq!(seen.resources, whole.len() as u64 * 1_200);
+            assert!(seen.content == expected.content, "{damaged:?}");
+            assert_eq!(seen.state == RunState::Completed, damaged.is_empty());
+        }
+    }
+}
