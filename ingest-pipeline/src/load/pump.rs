@@ -16,7 +16,7 @@ use super::reader::Reader;
 use super::worker::{Aliases, Worker};
 use super::writer::Writer;
 use crate::source::{self, Chunk, FileRefused, Proof, Source};
-use crate::{Event, Result};
+use crate::{Event, Interrupt, Result};
 
 /// Chunks that are read and not yet looked at.
 const READ: usize = 2;
@@ -80,7 +80,7 @@ pub(super) fn pump(
         };
         scope.spawn(move || reader.run());
         scope.spawn(move || dealer.run(&pieces));
-        scope.spawn(move || prove(&asked));
+        scope.spawn(move || prove(&asked, interrupt));
         for turn in (0..done.len()).cycle() {
             let message = loop {
                 match done[turn].recv_timeout(TICK) {
@@ -111,14 +111,13 @@ pub(super) fn pump(
 
 /// Looks whether streams are whole before anybody waits for it, as long as there
 /// is somebody who may ask.
-fn prove(asked: &Receiver<Arc<Proof>>) {
-    let mut next = asked.recv().ok();
-    while let Some(proof) = next {
+fn prove(asked: &Receiver<Arc<Proof>>, interrupt: &Interrupt) {
+    while let Ok(proof) = asked.recv() {
         // The next is asked for when this one is known. One that came before
         // would be passed over, and proved by whoever needs it.
-        let going = || !matches!(asked.try_recv(), Err(TryRecvError::Disconnected));
+        let is_asked = || !matches!(asked.try_recv(), Err(TryRecvError::Disconnected));
+        let going = || !interrupt.is_interrupted() && is_asked();
         let _ = proof.look(going);
-        next = asked.recv().ok();
     }
 }
 
