@@ -82,9 +82,9 @@ impl Proof {
 
     /// Whoever reads the text has come to its end, and so past all checksums.
     pub(crate) fn read_to_its_end(&self) {
-        // Else somebody is about to find it; one that is there says the same.
+        // Else somebody is about to find it. One that is there stays.
         if let Ok(mut known) = self.verdict.try_lock() {
-            *known = Some(Ok(()));
+            known.get_or_insert(Ok(()));
         }
     }
 }
@@ -145,7 +145,9 @@ mod tests {
             assert_eq!(verdict.is_ok(), is_whole);
             assert_eq!(proof.verdict(), verdict);
             // It is known, and nobody is asked whether to go on.
-            assert_eq!(proof.look(|| false), Some(verdict));
+            assert_eq!(proof.look(|| false), Some(verdict.clone()));
+            proof.read_to_its_end();
+            assert_eq!(proof.verdict(), verdict);
         }
     }
 }
