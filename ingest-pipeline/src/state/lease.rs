@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fhir_http::percent_encode;
-use rusqlite::{OptionalExtension, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{State, private_folder};
 use crate::{Error, Result, private};
@@ -13,6 +13,9 @@ use crate::{Error, Result, private};
 /// It is a row that expires unless it is renewed, and a lock on a file that
 /// the system drops with the process: after a kill it can be taken over at
 /// once, from a process that hangs when it has expired.
+///
+/// The lock is taken, tried and let go within a transaction that writes, as the
+/// row is: nobody sees one without the other.
 #[derive(Debug)]
 pub struct Lease {
     connection: String,
@@ -48,12 +51,9 @@ impl State {
         holder: &str,
         now: i64,
     ) -> Result<Lease> {
-        let lock = self.lock(connection)?;
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
+        let lock = self.lock(connection)?;
         let held: Option<(String, String, i64, i64)> = transaction
             .query_row(
                 "SELECT run, holder, acquired, expires FROM lease WHERE connection = ?1",
@@ -107,14 +107,15 @@ impl State {
     /// # Errors
     /// When the database fails.
     pub fn release(&mut self, lease: Lease) -> Result<()> {
-        self.connection
+        let transaction = self.alone()?;
+        transaction
             .execute(
                 "DELETE FROM lease WHERE connection = ?1 AND run = ?2",
                 params![lease.connection, lease.run],
             )
             .map_err(self.fault())?;
         drop(lease.lock);
-        Ok(())
+        transaction.commit().map_err(self.fault())
     }
 
     /// Who runs a connection at `now`, if anybody.
@@ -134,8 +135,15 @@ impl State {
         let Some((holder, _)) = held.filter(|(_, expires)| *expires > now) else {
             return Ok(None);
         };
+        let _alone = self.alone()?;
         // Whoever can take the lock knows that the holder is gone.
         Ok(self.lock(connection)?.is_none().then_some(holder))
+    }
+
+    /// Keeps all others that write from the state.
+    fn alone(&self) -> Result<Transaction<'_>> {
+        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+            .map_err(self.fault())
     }
 
     /// `None` where another process holds it.
@@ -169,6 +177,9 @@ pub(super) fn file_name(connection: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -217,6 +228,50 @@ mod tests {
             two.renew(&other, 110_002).unwrap(),
             "nothing of the other's is touched"
         );
+    }
+
+    #[test]
+    fn of_many_at_once_one_gets_the_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut states: Vec<_> = (0..4).map(|_| State::open(&path).unwrap()).collect();
+        for round in 0..200 {
+            let start = Barrier::new(states.len());
+            let acquire = |number: usize, state: &mut State| {
+                start.wait();
+                // Who only looks must not be in the way.
+                assert!(number > 0 || state.holder("a", round).is_ok());
+                let run = format!("run-{round}-{number}");
+                state.acquire("a", &run, "a process", round)
+            };
+            let results: Vec<_> = thread::scope(|scope| {
+                let states = states.iter_mut().enumerate();
+                let all: Vec<_> = states
+                    .map(|(number, state)| {
+                        scope.spawn({
+                            let acquire = &acquire;
+                            move || acquire(number, state)
+                        })
+                    })
+                    .collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let mut leases: Vec<_> = results.into_iter().flatten().collect();
+            assert_eq!(leases.len(), 1, "round {round}");
+            let lease = leases.pop().unwrap();
+            assert!(lease.lock.is_some());
+            // Another begins while this one ends.
+            let (one, others) = states.split_first_mut().unwrap();
+            let next = thread::scope(|scope| {
+                let next = scope.spawn(|| others[0].acquire("a", "next", "a process", round));
+                one.release(lease).unwrap();
+                next.join().unwrap()
+            });
+            if let Ok(next) = next {
+                assert!(next.lock.is_some(), "round {round}");
+                others[0].release(next).unwrap();
+            }
+        }
     }
 
     #[test]
