@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fhir_http::percent_encode;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::{State, private_folder};
 use crate::{Error, Result, private};
@@ -137,13 +137,8 @@ impl State {
         };
         let _alone = self.alone()?;
         // Whoever can take the lock knows that the holder is gone.
-        Ok(self.lock(connection)?.is_none().then_some(holder))
-    }
-
-    /// Keeps all others that write from the state.
-    fn alone(&self) -> Result<Transaction<'_>> {
-        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-            .map_err(self.fault())
+        let is_held = self.lock(connection)?.is_none();
+        Ok(is_held.then_some(holder))
     }
 
     /// `None` where another process holds it.

@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::Wanted;
 use super::record::queue;
@@ -81,10 +81,7 @@ impl State {
     /// When the database fails.
     pub fn revive(&mut self, id: i64, now: i64) -> Result<Revived> {
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
         let revived = (|| {
             let found = transaction
                 .query_row(

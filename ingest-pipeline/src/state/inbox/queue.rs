@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::count::number;
 use super::record::queue;
@@ -46,10 +46,7 @@ impl State {
     ) -> Result<Vec<QueuedFetch>> {
         let dead = self.dead_workers(worker)?;
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
         let taken = (|| {
             for id in &dead {
                 free(&transaction, "holder = ?1", params![id])?;
@@ -213,10 +210,7 @@ impl State {
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<()> {
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
         act(&transaction).map_err(&fault)?;
         transaction.commit().map_err(&fault)
     }

@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, TransactionBehavior};
+use rusqlite::OptionalExtension;
 
 use crate::Result;
 use crate::state::State;
@@ -52,10 +52,7 @@ impl State {
     /// When the database fails.
     pub fn archived<'a>(&mut self, keys: impl IntoIterator<Item = &'a str>) -> Result<()> {
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
         for key in keys {
             transaction
                 .prepare_cached("DELETE FROM raw WHERE key = ?1")

@@ -1,4 +1,4 @@
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{PatientIdentifier, Wanted};
 use crate::Result;
@@ -77,10 +77,7 @@ impl State {
     /// When the database fails.
     pub fn record(&mut self, arrivals: &[Arrival]) -> Result<Vec<Recorded>> {
         let fault = self.fault();
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&fault)?;
+        let transaction = self.alone()?;
         let recorded: rusqlite::Result<Vec<_>> = arrivals
             .iter()
             .map(|arrival| record(&transaction, arrival))
