@@ -69,7 +69,7 @@ pub(crate) fn write_canonical<S: Sink + ?Sized>(
 ) {
     let node = &job.nodes[index as usize];
     if operations.is_empty() && node.has(Node::CANONICAL) {
-        return out.write(job.document.bytes(node.start, node.end));
+        return out.write(job.document.source(node));
     }
     if let Some(json) = job.replacement(index, operations) {
         return out.write(json);
@@ -81,9 +81,10 @@ pub(crate) fn write_canonical<S: Sink + ?Sized>(
         Kind::Object => write_object(job, index, operations, slots, out),
         Kind::Array => write_array(job, index, operations, slots, out),
         Kind::String => {
-            text::write_canonical(job.document.bytes(node.start + 1, node.end - 1), out);
+            let source = job.document.source(node);
+            text::write_canonical(&source[1..source.len() - 1], out);
         }
-        _ => out.write(job.document.bytes(node.start, node.end)),
+        _ => out.write(job.document.source(node)),
     }
 }
 
@@ -178,12 +179,14 @@ fn write_object<S: Sink + ?Sized>(
                 while let Some(slot) = slots.get(at)
                     && slot.state() == State::Ready
                     && slot.member() == last.next
-                    && job.nodes[last.next as usize].name_start == last.end + 2
+                    && job.document.name_start(&job.nodes[last.next as usize])
+                        == job.document.end(last) + 2
                 {
                     last = &job.nodes[last.next as usize];
                     at += 1;
                 }
-                out.write(job.document.bytes(first.name_start - 1, last.end));
+                let (start, end) = (job.document.name_start(first), job.document.end(last));
+                out.write(job.document.bytes(start - 1, end));
             }
             State::Rewritten => {
                 write_name(job, &job.nodes[member as usize], out);
@@ -309,7 +312,7 @@ fn sort_by_names(job: &Job<'_>, operations: &[Operation], slots: &mut [Slot]) {
 }
 
 fn unescaped_name<'a>(job: &Job<'a>, node: &Node) -> Cow<'a, [u8]> {
-    let source = job.document.bytes(node.name_start, node.name_end);
+    let source = job.document.around_name(node, 0, 0);
     text::unescape(source, node.has(Node::NAME_ESCAPED))
 }
 
@@ -317,9 +320,9 @@ fn unescaped_name<'a>(job: &Job<'a>, node: &Node) -> Cow<'a, [u8]> {
 #[inline]
 fn write_name<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, out: &mut S) {
     if node.has(Node::JOINED) {
-        return out.write(job.document.bytes(node.name_start - 1, node.name_end + 2));
+        return out.write(job.document.around_name(node, 1, 2));
     }
-    text::write_canonical(job.document.bytes(node.name_start, node.name_end), out);
+    text::write_canonical(job.document.around_name(node, 0, 0), out);
     out.write(b":");
 }
 

@@ -28,20 +28,21 @@ fn keeps_neighbours(operation: &Operation) -> bool {
 
 /// Copies everything between replaced values.
 fn splice<S: Sink + ?Sized>(job: &Job<'_>, node: &Node, operations: &[Operation], out: &mut S) {
-    let text = job.document.text();
-    let mut from = node.start;
+    let document = job.document;
+    let text = document.text();
+    let mut from = document.start(node);
     for operation in operations {
         let replaced = &job.nodes[operation.node as usize];
         // A value inside a replaced one is gone, and the first change counts.
         if let Change::Replace { start, end } = operation.change
-            && replaced.start >= from
+            && document.start(replaced) >= from
         {
-            out.write_str(&text[from as usize..replaced.start as usize]);
+            out.write_str(&text[from as usize..document.start(replaced) as usize]);
             out.write(job.edits.bytes(start, end));
-            from = replaced.end;
+            from = document.end(replaced);
         }
     }
-    out.write_str(&text[from as usize..node.end as usize]);
+    out.write_str(&text[from as usize..document.end(node) as usize]);
 }
 
 fn write_rebuilt<S: Sink + ?Sized>(
@@ -57,7 +58,7 @@ fn write_rebuilt<S: Sink + ?Sized>(
     let (open, close): (&[u8], &[u8]) = match node.kind {
         Kind::Object => (b"{", b"}"),
         Kind::Array => (b"[", b"]"),
-        _ => return out.write(job.document.bytes(node.start, node.end)),
+        _ => return out.write(job.document.source(node)),
     };
     out.write(open);
     let mut first = true;
@@ -72,8 +73,8 @@ fn write_rebuilt<S: Sink + ?Sized>(
         }
         separate(out);
         let node = &job.nodes[child as usize];
-        if node.name_start != 0 {
-            out.write(job.document.bytes(node.name_start - 1, node.name_end + 1));
+        if node.name_end != 0 {
+            out.write(job.document.around_name(node, 1, 1));
             out.write(b":");
         }
         write_compact(job, child, inner, out);

@@ -1,9 +1,10 @@
 //! Changes to a document, kept beside it until it is written.
 
+use crate::document::Document;
 use crate::emit::Emitter;
 use crate::sink::Sink;
 use crate::text;
-use crate::value::{Document, Value};
+use crate::value::Value;
 
 /// Changes to one document: values replaced, members removed or added.
 ///
@@ -127,6 +128,15 @@ impl Edits {
 
     pub(crate) fn bytes(&self, start: u32, end: u32) -> &[u8] {
         &self.arena[start as usize..end as usize]
+    }
+
+    /// What an operation puts in the place of a value.
+    #[inline]
+    pub(crate) fn replacement(&self, operation: &Operation) -> &[u8] {
+        match operation.change {
+            Change::Replace { start, end } => self.bytes(start, end),
+            _ => &[],
+        }
     }
 
     pub(crate) fn arena(&self) -> &[u8] {

@@ -2,15 +2,18 @@
 
 use crate::canonical::{Slot, write_canonical};
 use crate::compact::write_compact;
+use crate::document::Document;
 use crate::edits::{Change, Edits, Operation};
+use crate::plan::Plans;
 use crate::sink::Sink;
 use crate::tape::Node;
-use crate::value::{Document, Value};
+use crate::value::Value;
 
 /// Writes values, with buffers that are reused from value to value.
 #[derive(Debug, Default)]
 pub struct Emitter {
     slots: Vec<Slot>,
+    plans: Plans,
 }
 
 impl Emitter {
@@ -32,6 +35,13 @@ impl Emitter {
         let job = Job::new(value.document(), edits);
         let operations = job.all_within(value.index());
         self.slots.clear();
+        if value.index() == 0
+            && let Some(plan) = self.plans.find(&job, operations, |recorder| {
+                write_canonical(&job, 0, operations, &mut self.slots, recorder);
+            })
+        {
+            return plan.write(job.document, edits, operations, out);
+        }
         write_canonical(&job, value.index(), operations, &mut self.slots, out);
     }
 

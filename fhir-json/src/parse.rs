@@ -5,16 +5,29 @@ use std::mem;
 use crate::error::{Error, ErrorKind};
 use crate::names;
 use crate::scan;
-use crate::tape::{Node, Tape};
+use crate::tape::Node;
 use crate::unique;
 use crate::value::Kind;
 
-/// Fills `tape` from a text shorter than 4 GiB.
-pub(crate) fn parse(text: &[u8], max_depth: usize, tape: &mut Tape) -> Result<(), Error> {
-    tape.nodes.clear();
+/// What is said of a text as a whole.
+pub(crate) struct Extent {
+    /// Deepest nesting.
+    pub(crate) depth: usize,
+    /// Whether there is white space outside of strings.
+    pub(crate) spaced: bool,
+}
+
+/// Fills `nodes` from a text shorter than 4 GiB; `names` is scratch.
+pub(crate) fn parse(
+    text: &[u8],
+    max_depth: usize,
+    nodes: &mut Vec<Node>,
+    names: &mut Vec<u32>,
+) -> Result<Extent, Error> {
+    nodes.clear();
     let mut reader = Reader {
-        nodes: mem::take(&mut tape.nodes),
-        names: &mut tape.names,
+        nodes: mem::take(nodes),
+        names,
         max_depth,
         depth: 0,
         spaced: false,
@@ -22,9 +35,14 @@ pub(crate) fn parse(text: &[u8], max_depth: usize, tape: &mut Tape) -> Result<()
         error: Error::new(ErrorKind::UnexpectedEnd, 0),
     };
     let result = reader.text(text);
-    (tape.depth, tape.spaced) = (reader.depth, reader.spaced);
-    tape.nodes = reader.nodes;
-    result.map_err(|Stopped| reader.error)
+    *nodes = reader.nodes;
+    match result {
+        Ok(()) => Ok(Extent {
+            depth: reader.depth,
+            spaced: reader.spaced,
+        }),
+        Err(Stopped) => Err(reader.error),
+    }
 }
 
 /// What is known beyond the innermost container.
@@ -271,6 +289,8 @@ impl Reader<'_> {
             start,
             end,
             next: offset(self.nodes.len()) + 1,
+            anchor: 0,
+            end_anchor: 0,
             kind,
             flags: name.flags | flags,
         };

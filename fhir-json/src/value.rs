@@ -1,61 +1,14 @@
-//! Reading: documents, values, members and elements.
+//! Reading: values, members and elements.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::document::Document;
 use crate::names;
 use crate::scan;
-use crate::tape::{Node, Tape};
+use crate::tape::Node;
 use crate::text;
 use crate::walk::{Children, Descendants, DescendantsNamed};
-
-/// A validated text and its spans.
-#[derive(Clone, Copy, Debug)]
-pub struct Document<'a> {
-    text: &'a str,
-    tape: &'a Tape,
-}
-
-impl<'a> Document<'a> {
-    pub(crate) const fn new(text: &'a str, tape: &'a Tape) -> Self {
-        Self { text, tape }
-    }
-
-    /// The value that the text is.
-    #[must_use]
-    pub const fn root(self) -> Value<'a> {
-        Value::new(self, 0)
-    }
-
-    /// The text as it was given.
-    #[must_use]
-    pub const fn text(self) -> &'a str {
-        self.text
-    }
-
-    /// How deep arrays and objects are nested: 0 for a text that is neither,
-    /// 1 for one that holds none.
-    #[must_use]
-    pub const fn depth(self) -> usize {
-        self.tape.depth
-    }
-
-    /// Whether there is white space outside of strings.
-    #[must_use]
-    pub const fn has_white_space(self) -> bool {
-        self.tape.spaced
-    }
-
-    #[inline]
-    pub(crate) fn nodes(self) -> &'a [Node] {
-        &self.tape.nodes
-    }
-
-    #[inline]
-    pub(crate) fn bytes(self, start: u32, end: u32) -> &'a [u8] {
-        &self.text.as_bytes()[start as usize..end as usize]
-    }
-}
 
 /// The six kinds of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +45,14 @@ impl<'a> Value<'a> {
         &self.document.nodes()[self.index as usize]
     }
 
+    /// The number of the value among all of the document, in text order. In
+    /// documents of the same [shape](Document::shape) it means the same value.
+    #[must_use]
+    #[inline]
+    pub const fn position(self) -> u32 {
+        self.index
+    }
+
     pub(crate) const fn index(self) -> u32 {
         self.index
     }
@@ -123,14 +84,15 @@ impl<'a> Value<'a> {
     /// Where the value stands in the text, quotes and brackets included.
     #[must_use]
     pub fn span(self) -> Range<usize> {
-        self.node().start as usize..self.node().end as usize
+        let (node, document) = (self.node(), self.document);
+        document.start(node) as usize..document.end(node) as usize
     }
 
     /// The value as written: a number's own digits, a string with its quotes
     /// and escapes.
     #[must_use]
     pub fn raw(self) -> &'a str {
-        &self.document.text[self.span()]
+        &self.document.text()[self.span()]
     }
 
     /// A string's text, escapes resolved; it is borrowed where there are none.
@@ -141,7 +103,8 @@ impl<'a> Value<'a> {
         if node.kind != Kind::String {
             return None;
         }
-        let inner = &self.document.text[node.start as usize + 1..node.end as usize - 1];
+        let span = self.span();
+        let inner = &self.document.text()[span.start + 1..span.end - 1];
         if !node.has(Node::ESCAPED) {
             return Some(Cow::Borrowed(inner));
         }
@@ -172,10 +135,12 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn name(self) -> Option<Cow<'a, str>> {
         let node = self.node();
-        if node.name_start == 0 {
+        if node.name_end == 0 {
             return None;
         }
-        let source = &self.document.text[node.name_start as usize..node.name_end as usize];
+        let start = self.document.name_start(node) as usize;
+        let length = (node.name_end - node.name_start) as usize;
+        let source = &self.document.text()[start..start + length];
         if !node.has(Node::NAME_ESCAPED) {
             return Some(Cow::Borrowed(source));
         }
@@ -196,8 +161,8 @@ impl<'a> Value<'a> {
         let length = name.len() as u32;
         end - start == length
             && node.name_prefix == scan::prefix(name.as_bytes(), 0, length)
-            && start != 0
-            && (length <= 8 || self.document.bytes(start, end) == name.as_bytes())
+            && end != 0
+            && (length <= 8 || self.document.around_name(node, 0, 0) == name.as_bytes())
     }
 
     /// Whether this is the value of the member `_name`, where FHIR JSON keeps
@@ -211,11 +176,12 @@ impl<'a> Value<'a> {
                 .name()
                 .is_some_and(|own| own.strip_prefix('_') == Some(name));
         }
-        let (start, end) = (node.name_start, node.name_end);
-        (end - start) as usize == name.len() + 1
-            && start != 0
-            && self.document.bytes(start, start + 1) == b"_"
-            && self.document.bytes(start + 1, end) == name.as_bytes()
+        (node.name_end - node.name_start) as usize == name.len() + 1
+            && node.name_end != 0
+            && self
+                .name_source()
+                .strip_prefix(b"_")
+                .is_some_and(|own| own == name.as_bytes())
     }
 
     /// The [`name_hash`](crate::name_hash) of the member name; `None` where
@@ -233,7 +199,10 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn name_source(self) -> &'a [u8] {
         let node = self.node();
-        self.document.bytes(node.name_start, node.name_end)
+        if node.name_end == 0 {
+            return &[];
+        }
+        self.document.around_name(node, 0, 0)
     }
 
     #[cold]

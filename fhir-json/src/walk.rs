@@ -2,9 +2,10 @@
 
 use std::slice;
 
+use crate::document::Document;
 use crate::names;
 use crate::tape::Node;
-use crate::value::{Document, Value};
+use crate::value::Value;
 
 /// Members of an object or elements of an array.
 #[derive(Clone, Debug)]

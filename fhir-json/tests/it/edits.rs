@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::strategies::{choices, texts, trees};
+use crate::strategies::{choices, numbers, texts, trees};
 use crate::tree::{Choices, Tree};
 
 #[derive(Clone, Debug)]
@@ -43,45 +43,88 @@ proptest! {
         let source = tree.in_source_form(&mut choices);
         let text = source.print(&mut choices);
 
-        let (mut tape, mut emitter) = (Tape::new(), Emitter::new());
-        let document = tape.parse(text.as_bytes()).unwrap();
-        let values: Vec<_> = document.root().descendants().collect();
-        let mut edits = Edits::new();
-        // A set that was used before is as good as a new one.
-        edits.replace_with_str(document.root(), "cleared");
-        edits.clear();
-        plan.make(&values, &mut edits);
+        let (mut tape, mut emitter, mut edits) = (Tape::new(), Emitter::new(), Edits::new());
+        assert_edited(&plan, &tree, &text, &source, &mut tape, &mut emitter, &mut edits);
+    }
 
-        let mut applied = Vec::new();
-        edits.apply(document, &mut applied);
-        let expected = plan.in_source_form().of(&source, 0, false);
-        let expected = expected.print(&mut Choices::plain());
-        prop_assert_eq!(std::str::from_utf8(&applied).unwrap(), expected);
-        prop_assert_eq!(edits.is_empty(), plan.keeps_text());
-
-        let mut canonical = Vec::new();
-        emitter.canonical(document.root(), &edits, &mut canonical);
-        let expected = plan.of(&tree, 0, true).canonical();
-        prop_assert_eq!(std::str::from_utf8(&canonical).unwrap(), expected);
-
-        let mut applied_tape = Tape::new();
-        let applied = applied_tape.parse(&applied).unwrap();
-        let mut canonical = Vec::new();
-        emitter.canonical(applied.root(), &Edits::new(), &mut canonical);
-        let expected = plan.of(&tree, 0, false).canonical();
-        prop_assert_eq!(std::str::from_utf8(&canonical).unwrap(), expected);
-
-        // One value by itself, with the changes that are inside it.
-        let inner = values.len() / 2;
-        if !plan.is_left_out(inner, true) {
-            let (mut compact, mut canonical) = (Vec::new(), Vec::new());
-            emitter.compact(values[inner], &edits, &mut compact);
-            emitter.canonical(values[inner], &edits, &mut canonical);
-            let expected = plan.in_source_form().of(source.preorder()[inner], inner, false);
-            prop_assert_eq!(compact, expected.print(&mut Choices::plain()).into_bytes());
-            let expected = plan.of(tree.preorder()[inner], inner, true).canonical();
-            prop_assert_eq!(canonical, expected.into_bytes());
+    #[test]
+    fn edits_of_texts_of_a_known_shape(
+        tree in trees(),
+        writing in choices(),
+        changes in vec(changes(), 0..10),
+        other in (vec(texts(), 1..8), vec(numbers(), 1..8), vec(changes(), 0..4)),
+    ) {
+        let (strings, digits, others) = other;
+        let (mut tape, mut emitter, mut edits) = (Tape::new(), Emitter::new(), Edits::new());
+        // The first two are read for the shape, and the third is written for the
+        // plan that the next ones are written by.
+        let other = tree.with_scalars(&strings, &digits);
+        for (tree, changes) in [
+            (&tree, &changes),
+            (&tree, &changes),
+            (&other, &changes),
+            (&tree, &changes),
+            (&other, &others),
+            (&other, &changes),
+        ] {
+            let plan = Plan::new(tree, changes.clone());
+            let source = tree.in_source_form(&mut Choices::plain());
+            let text = source.print(&mut writing.clone());
+            assert_edited(&plan, tree, &text, &source, &mut tape, &mut emitter, &mut edits);
         }
+        let source = tree.in_source_form(&mut Choices::plain());
+        let text = source.print(&mut writing.clone());
+        prop_assert!(tape.parse(text.as_bytes()).unwrap().shape().is_some());
+    }
+}
+
+/// Edits `text`, which is that of `tree`, and compares.
+fn assert_edited(
+    plan: &Plan,
+    tree: &Tree,
+    text: &str,
+    source: &Tree,
+    tape: &mut Tape,
+    emitter: &mut Emitter,
+    edits: &mut Edits,
+) {
+    let document = tape.parse(text.as_bytes()).unwrap();
+    let values: Vec<_> = document.root().descendants().collect();
+    // A set that was used before is as good as a new one.
+    edits.clear();
+    plan.make(&values, edits);
+
+    let mut applied = Vec::new();
+    edits.apply(document, &mut applied);
+    let expected = plan.in_source_form().of(source, 0, false);
+    let expected = expected.print(&mut Choices::plain());
+    assert_eq!(std::str::from_utf8(&applied).unwrap(), expected);
+    assert_eq!(edits.is_empty(), plan.keeps_text());
+
+    let mut canonical = Vec::new();
+    emitter.canonical(document.root(), edits, &mut canonical);
+    let expected = plan.of(tree, 0, true).canonical();
+    assert_eq!(std::str::from_utf8(&canonical).unwrap(), expected);
+
+    let mut applied_tape = Tape::new();
+    let applied = applied_tape.parse(&applied).unwrap();
+    let mut canonical = Vec::new();
+    emitter.canonical(applied.root(), &Edits::new(), &mut canonical);
+    let expected = plan.of(tree, 0, false).canonical();
+    assert_eq!(std::str::from_utf8(&canonical).unwrap(), expected);
+
+    // One value by itself, with the changes that are inside it.
+    let inner = values.len() / 2;
+    if !plan.is_left_out(inner, true) {
+        let (mut compact, mut canonical) = (Vec::new(), Vec::new());
+        emitter.compact(values[inner], edits, &mut compact);
+        emitter.canonical(values[inner], edits, &mut canonical);
+        let expected = plan
+            .in_source_form()
+            .of(source.preorder()[inner], inner, false);
+        assert_eq!(compact, expected.print(&mut Choices::plain()).into_bytes());
+        let expected = plan.of(tree.preorder()[inner], inner, true).canonical();
+        assert_eq!(canonical, expected.into_bytes());
     }
 }
 

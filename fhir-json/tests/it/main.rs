@@ -10,6 +10,7 @@ mod large;
 mod oracle;
 mod properties;
 mod reading;
+mod shapes;
 mod strategies;
 mod suite;
 mod tree;

@@ -118,7 +118,7 @@ fn canonical(text: &[u8]) -> Vec<u8> {
 }
 
 /// All that a document shows of itself.
-fn everything(document: Document<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
+pub(crate) fn everything(document: Document<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
     let root = document.root();
     let kinds: Vec<_> = root.descendants().map(|value| value.kind()).collect();
     let names: Vec<_> = root

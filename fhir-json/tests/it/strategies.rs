@@ -37,7 +37,7 @@ fn leaves() -> impl Strategy<Value = Tree> {
     ]
 }
 
-fn numbers() -> impl Strategy<Value = String> {
+pub(crate) fn numbers() -> impl Strategy<Value = String> {
     const TELLING: [&str; 10] = [
         "0", "-0", "1", "1.0", "1.00", "0.10", "1E+2", "1e2", "100", "-0.0e-00",
     ];
@@ -163,7 +163,7 @@ pub(crate) fn neighbours() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 }
 
 #[derive(Clone, Debug)]
-enum Mutation {
+pub(crate) enum Mutation {
     Overwrite(Index, u8),
     Insert(Index, u8),
     Delete(Index),
@@ -172,7 +172,7 @@ enum Mutation {
     Repeat(Index, Index),
 }
 
-fn mutations() -> impl Strategy<Value = Mutation> {
+pub(crate) fn mutations() -> impl Strategy<Value = Mutation> {
     let byte = || {
         prop_oneof![
             any::<u8>(),
@@ -190,7 +190,7 @@ fn mutations() -> impl Strategy<Value = Mutation> {
 }
 
 impl Mutation {
-    fn of(&self, mut text: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn of(&self, mut text: Vec<u8>) -> Vec<u8> {
         if text.is_empty() {
             return text;
         }

@@ -74,6 +74,31 @@ impl Tree {
         })
     }
 
+    /// The same tree with other strings and numbers, those of these lists by
+    /// turns.
+    pub(crate) fn with_scalars(&self, strings: &[String], digits: &[String]) -> Self {
+        fn other(tree: &Tree, next: &mut impl FnMut(&Tree) -> Tree) -> Tree {
+            match tree {
+                Tree::Array(elements) => {
+                    Tree::Array(elements.iter().map(|own| other(own, next)).collect())
+                }
+                Tree::Object(members) => Tree::Object(
+                    members
+                        .iter()
+                        .map(|(name, own)| (name.clone(), other(own, next)))
+                        .collect(),
+                ),
+                leaf => next(leaf),
+            }
+        }
+        let (mut strings, mut digits) = (strings.iter().cycle(), digits.iter().cycle());
+        other(self, &mut |leaf| match leaf {
+            Self::String(_) => Self::String(strings.next().expect("a string").clone()),
+            Self::Number(_) => Self::Number(digits.next().expect("a number").clone()),
+            leaf => leaf.clone(),
+        })
+    }
+
     fn rearranged(&self, arrange: &mut impl FnMut(&mut Vec<(String, Self)>)) -> Self {
         match self {
             Self::Array(elements) => Self::Array(

@@ -89,6 +89,19 @@ fn check(text: &[u8]) -> Outcome {
         emitter.canonical(again.root(), &none, &mut twice);
         assert_eq!(twice, canonical, "the canonical form changes");
     }
+    // A text of a shape that is known is read and written like others.
+    for _ in 0..3 {
+        let again = tape.parse(text).expect("what was read can be read");
+        let mut twice = Vec::new();
+        emitter.canonical(again.root(), &none, &mut twice);
+        assert_eq!(twice, canonical, "the canonical form is another one now");
+        twice.clear();
+        emitter.compact(again.root(), &none, &mut twice);
+        assert_eq!(twice, compact, "the compact form is another one now");
+        if let Verdict::Taken(dom) = &reference {
+            assert_same(again.root(), dom);
+        }
+    }
     let deeper = MAX_DEPTH + 2;
     tape.parse_nested(&edited, deeper)
         .expect("an edited text can be read");
