@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use fhir_json::{MAX_DEPTH, Tape, Value};
+use fhir_json::{Document, MAX_DEPTH, Tape, Value};
 
-use crate::head::{Head, head};
+use crate::head::head;
+use crate::layout::Layout;
 use crate::normalizer::{Done, Normalized, Normalizer};
 use crate::reference::{Form, form};
 use crate::rejected::{Reason, Rejected};
@@ -110,18 +111,29 @@ impl Normalizer {
 
     fn content(&mut self, tape: &mut Tape, text: &[u8]) -> Result<Content, Rejected> {
         let document = tape.parse_nested(text, MAX_DEPTH + LEVELS_ABOVE_RESOURCE)?;
+        let mut layout = self.layouts.take(document.root())?;
+        let content = self.laid_out(document, &mut layout);
+        self.layouts.give_back(layout);
+        content
+    }
+
+    fn laid_out(
+        &mut self,
+        document: Document<'_>,
+        layout: &mut Layout,
+    ) -> Result<Content, Rejected> {
         let root = document.root();
-        let head = head(root)?;
-        if let Some(entries) = entries(root, &head, &self.settings.bases) {
+        let resource_type = type_name(layout.type_index);
+        if let Some(entries) = entries(root, resource_type, &self.settings.bases) {
             return Ok(Content::Bundle(entries));
         }
         if document.depth() > MAX_DEPTH {
             let detail = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Rejected::new(Reason::TooDeep, detail));
         }
-        match self.process(root, &head, None, &Links::default()) {
+        match self.process(root, layout, None, &Links::default()) {
             Ok(done) => Ok(Content::Resource(done)),
-            Err(rejected) => Err(rejected.of_type(Some(type_name(head.type_index)))),
+            Err(rejected) => Err(rejected.of_type(Some(resource_type))),
         }
     }
 
@@ -191,8 +203,8 @@ enum Content {
 
 /// The entries of a Bundle that is taken apart, in the order to be stored;
 /// `None` for every other resource.
-fn entries(root: Value<'_>, head: &Head<'_>, bases: &[String]) -> Option<Vec<Entry>> {
-    if type_name(head.type_index) != "Bundle" {
+fn entries(root: Value<'_>, resource_type: &str, bases: &[String]) -> Option<Vec<Entry>> {
+    if resource_type != "Bundle" {
         return None;
     }
     let bundle_type = root.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -252,5 +264,7 @@ fn read_entry(index: usize, entry: Value<'_>, transacts: bool, bases: &[String])
 
 /// The resource type of an object that may be no resource.
 fn type_of(resource: Value<'_>) -> Option<&'static str> {
-    head(resource).ok().map(|head| type_name(head.type_index))
+    head(resource)
+        .ok()
+        .map(|head| type_name(head.names.type_index))
 }

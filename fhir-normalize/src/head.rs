@@ -5,14 +5,21 @@ use std::borrow::Cow;
 use fhir_json::{Edits, Kind, Value, name_hash};
 
 use crate::rejected::{Reason, Rejected};
-use crate::required::resource_type;
+use crate::required::resource_type as type_index;
 
-/// What the members of a resource's top level say.
+/// What a resource is called.
 #[derive(Clone, Copy)]
-pub(crate) struct Head<'a> {
+pub(crate) struct Names<'a> {
     pub(crate) type_index: usize,
     pub(crate) id: Option<Value<'a>>,
     pub(crate) identifier: Option<Value<'a>>,
+}
+
+/// The members of a resource's top level that matter.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) names: Names<'a>,
+    pub(crate) resource_type: Value<'a>,
     meta: Option<Value<'a>>,
     text: Option<Value<'a>>,
     contained: Option<Value<'a>>,
@@ -24,14 +31,7 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
         return Err(Rejected::new(Reason::InvalidJson, "not a JSON object"));
     }
     let mut type_member = None;
-    let mut head = Head {
-        type_index: 0,
-        id: None,
-        meta: None,
-        text: None,
-        contained: None,
-        identifier: None,
-    };
+    let [mut id, mut identifier, mut meta, mut text, mut contained] = [None; 5];
     for member in root.members() {
         // Most members are none of these, and told by a hash.
         if member.name_hash().is_some_and(|hash| HEAD >> hash & 1 == 0) {
@@ -40,31 +40,39 @@ pub(crate) fn head(root: Value<'_>) -> Result<Head<'_>, Rejected> {
         let name = member.name().unwrap_or_default();
         let slot = match &*name {
             "resourceType" => &mut type_member,
-            "id" => &mut head.id,
-            "identifier" => &mut head.identifier,
-            "meta" => &mut head.meta,
-            "text" => &mut head.text,
-            "contained" => &mut head.contained,
+            "id" => &mut id,
+            "identifier" => &mut identifier,
+            "meta" => &mut meta,
+            "text" => &mut text,
+            "contained" => &mut contained,
             _ => continue,
         };
         *slot = Some(member);
     }
-    let name = type_member
-        .and_then(|member| member.as_str())
-        .filter(|name| !name.is_empty());
-    let Some(name) = name else {
+    let own_type = type_member.and_then(|member| Some((member, member.as_str()?)));
+    let Some((resource_type, name)) = own_type.filter(|(_, name)| !name.is_empty()) else {
         return Err(Rejected::new(
             Reason::MissingResourceType,
             "no resourceType",
         ));
     };
-    head.type_index = resource_type(&name).ok_or_else(|| {
+    let type_index = type_index(&name).ok_or_else(|| {
         Rejected::new(
             Reason::UnknownResourceType,
             "resourceType is not one of FHIR R4",
         )
     })?;
-    Ok(head)
+    Ok(Head {
+        names: Names {
+            type_index,
+            id,
+            identifier,
+        },
+        resource_type,
+        meta,
+        text,
+        contained,
+    })
 }
 
 /// A bit for the hash of each name that [`head`] looks for.
@@ -76,11 +84,16 @@ const HEAD: u64 = 1 << name_hash("resourceType")
     | 1 << name_hash("contained");
 
 impl<'a> Head<'a> {
-    /// Plans what is left out of the hash: what a server changes by itself,
-    /// and narrative.
+    /// Plans what is left out of the hash.
     pub(crate) fn omit(&self, edits: &mut Edits) {
+        self.each_omitted(|value| edits.omit(value));
+    }
+
+    /// Visits what is left out of the hash: what a server changes by itself,
+    /// and narrative.
+    pub(crate) fn each_omitted(&self, mut omit: impl FnMut(Value<'a>)) {
         if let Some(text) = self.text {
-            edits.omit(text);
+            omit(text);
         }
         for resource in self
             .contained
@@ -88,7 +101,7 @@ impl<'a> Head<'a> {
             .flat_map(|contained| contained.elements_or_self())
         {
             if let Some(text) = resource.get("text") {
-                edits.omit(text);
+                omit(text);
             }
         }
         let Some(meta) = self.meta.filter(|meta| meta.kind() == Kind::Object) else {
@@ -97,14 +110,14 @@ impl<'a> Head<'a> {
         let volatile =
             |member: &Value<'_>| member.is_named("versionId") || member.is_named("lastUpdated");
         if meta.members().all(|member| volatile(&member)) {
-            edits.omit(meta);
+            omit(meta);
         } else {
-            meta.members()
-                .filter(volatile)
-                .for_each(|member| edits.omit(member));
+            meta.members().filter(volatile).for_each(omit);
         }
     }
+}
 
+impl<'a> Names<'a> {
     /// The id at the source. A number is taken by its digits; an empty string
     /// is no id, since all resources with one would become the same resource.
     pub(crate) fn source_id(&self) -> Result<Option<Cow<'a, str>>, Rejected> {

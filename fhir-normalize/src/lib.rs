@@ -4,6 +4,7 @@ mod bundle;
 mod fingerprint;
 mod head;
 mod ids;
+mod layout;
 mod mrn;
 mod new_ids;
 mod normalizer;

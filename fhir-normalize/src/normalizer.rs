@@ -4,8 +4,9 @@ use fhir_json::{Edits, Emitter, Kind, Tape, Value};
 use sha2::{Digest, Sha256};
 
 use crate::bundle::Links;
-use crate::head::{Head, head};
+use crate::head::{Names, head};
 use crate::ids::{IdHasher, hex};
+use crate::layout::{Layout, Layouts};
 use crate::mrn::is_mrn;
 use crate::new_ids::NewIds;
 use crate::output::{Identifier, Output, text};
@@ -22,6 +23,7 @@ pub struct Normalizer {
     pub(crate) settings: Settings,
     pub(crate) ids: NewIds,
     pub(crate) tape: Tape,
+    pub(crate) layouts: Layouts,
     pub(crate) edits: Edits,
     pub(crate) emitter: Emitter,
     pub(crate) output: Output,
@@ -75,6 +77,7 @@ impl Normalizer {
             ids: NewIds::new(&settings),
             settings,
             tape: Tape::new(),
+            layouts: Layouts::default(),
             edits: Edits::new(),
             emitter: Emitter::new(),
             output: Output::default(),
@@ -118,7 +121,10 @@ impl Normalizer {
             .map_err(Rejected::from)
             .and_then(|document| {
                 let root = document.root();
-                self.process(root, &head(root)?, fallback_id, links)
+                let mut layout = self.layouts.take(root)?;
+                let done = self.process(root, &mut layout, fallback_id, links);
+                self.layouts.give_back(layout);
+                done
             });
         self.tape = tape;
         Ok(self.normalized(done?))
@@ -128,25 +134,29 @@ impl Normalizer {
     pub(crate) fn process(
         &mut self,
         root: Value<'_>,
-        head: &Head<'_>,
+        layout: &mut Layout,
         fallback_id: Option<&str>,
         links: &Links,
     ) -> Result<Done, Rejected> {
         self.edits.clear();
         self.output.remediations.clear();
-        head.omit(&mut self.edits);
-        let mrn_patient = self.identify(root, head, fallback_id)?;
-        remediate(
-            root,
-            rules(head.type_index),
-            &mut self.edits,
-            &mut self.output.remediations,
-        )?;
-        let conditional = self.rewrite_references(root, links);
-        self.output.collect_identifiers(head);
+        layout.omit(root.document(), &mut self.edits);
+        let names = layout.names(root.document());
+        let mrn_patient = self.identify(root, &names, fallback_id)?;
+        if !layout.complete {
+            layout.complete = remediate(
+                root,
+                rules(names.type_index),
+                &mut self.edits,
+                &mut self.output.remediations,
+            )?;
+        }
+        layout.find_references(root);
+        let conditional = self.rewrite_references(root, layout, links);
+        self.output.collect_identifiers(&names);
         let content_hash = self.output.write(root, &self.edits, &mut self.emitter);
         Ok(Done {
-            type_index: head.type_index,
+            type_index: names.type_index,
             content_hash,
             mrn_patient,
             conditional,
@@ -175,12 +185,12 @@ impl Normalizer {
     fn identify(
         &mut self,
         root: Value<'_>,
-        head: &Head<'_>,
+        names: &Names<'_>,
         fallback_id: Option<&str>,
     ) -> Result<bool, Rejected> {
-        let mrn_patient = self.new_id(root, head, fallback_id)?;
+        let mrn_patient = self.new_id(root, names, fallback_id)?;
         let id = &self.output.id;
-        match head.id {
+        match names.id {
             Some(own) if own.kind() == Kind::String && own.is_str(id) => {}
             Some(own) => self.edits.replace_with_str(own, id),
             None => self.edits.insert_str(root, "id", id),
@@ -192,14 +202,14 @@ impl Normalizer {
     fn new_id(
         &mut self,
         root: Value<'_>,
-        head: &Head<'_>,
+        names: &Names<'_>,
         fallback_id: Option<&str>,
     ) -> Result<bool, Rejected> {
         let output = &mut self.output;
         output.id.clear();
         output.source_id.clear();
-        let resource_type = type_name(head.type_index);
-        match head.source_id()?.or_else(|| fallback_id.map(Into::into)) {
+        let resource_type = type_name(names.type_index);
+        match names.source_id()?.or_else(|| fallback_id.map(Into::into)) {
             Some(id) => output.source_id.push_str(&id),
             None => {
                 // As received: nothing but the omissions is among the edits.
@@ -212,12 +222,14 @@ impl Normalizer {
         }
         let source_id = output.source_id.as_str();
         let is_mrn = resource_type == "Patient"
-            && head.identifier.is_some_and(|identifier| {
+            && names.identifier.is_some_and(|identifier| {
                 is_mrn(identifier, source_id, self.settings.mrn_system.as_deref())
             });
         if is_mrn {
             self.ids.note_mrn_patient(source_id);
         }
+        // Its own identifiers alone count, and not what was noted before: the
+        // same resource gets the same id each time.
         output.id.push_str(if !is_mrn && self.ids.keeps(source_id) {
             source_id
         } else {
@@ -240,8 +252,8 @@ impl Normalizer {
                 let head = head(document.root())?;
                 self.edits.clear();
                 head.omit(&mut self.edits);
-                self.new_id(document.root(), &head, fallback_id)?;
-                Ok(type_name(head.type_index))
+                self.new_id(document.root(), &head.names, fallback_id)?;
+                Ok(type_name(head.names.type_index))
             });
         self.tape = tape;
         Ok((result?, &self.output.id))

@@ -3,7 +3,7 @@
 use fhir_json::{Edits, Emitter, Sink, Value};
 use sha2::{Digest, Sha256};
 
-use crate::head::Head;
+use crate::head::Names;
 use crate::remediate::Remediation;
 
 /// `Identifier.system` (may be empty) and `Identifier.value`.
@@ -42,9 +42,9 @@ impl Output {
         Sha256::digest(&self.canonical).into()
     }
 
-    pub(crate) fn collect_identifiers(&mut self, head: &Head<'_>) {
+    pub(crate) fn collect_identifiers(&mut self, names: &Names<'_>) {
         self.identifiers.clear();
-        let Some(identifier) = head.identifier else {
+        let Some(identifier) = names.identifier else {
             return;
         };
         for identifier in identifier.elements_or_self() {

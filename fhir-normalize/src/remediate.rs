@@ -22,20 +22,23 @@ const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-a
 const ABSENT: &str = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]}"#;
 
 /// Adds to `edits` what `rules` require of `object` and it lacks, and to
-/// `done` what was added.
+/// `done` what was added. Tells whether nothing is missing, and that from names
+/// and kinds of values alone.
 pub(crate) fn remediate(
     object: Value<'_>,
     rules: &'static Rules,
     edits: &mut Edits,
     done: &mut Vec<Remediation>,
-) -> Result<(), Rejected> {
-    Pass {
+) -> Result<bool, Rejected> {
+    let mut pass = Pass {
         edits,
         done,
         trail: Vec::new(),
         parents: Vec::new(),
-    }
-    .object(object, rules)
+        complete: true,
+    };
+    pass.object(object, rules)?;
+    Ok(pass.complete)
 }
 
 struct Pass<'e, 'a> {
@@ -46,6 +49,8 @@ struct Pass<'e, 'a> {
     /// Elements with rules below them, and the position of their own rule: of
     /// the object entered last, after those of the objects around it.
     parents: Vec<(usize, Value<'a>)>,
+    /// Nothing was missing, whatever strings and numbers say.
+    complete: bool,
 }
 
 impl<'a> Pass<'_, 'a> {
@@ -88,7 +93,13 @@ impl<'a> Pass<'_, 'a> {
     ) -> Result<(), Rejected> {
         let array = element.kind() == Kind::Array;
         for (index, object) in element.elements_or_self().enumerate() {
-            if object.kind() == Kind::Object && !object.is_empty() && !is_marked_absent(object) {
+            if object.kind() != Kind::Object || object.is_empty() {
+                continue;
+            }
+            if is_extension_alone(object) {
+                self.complete = false;
+            }
+            if !is_marked_absent(object) {
                 self.trail.push((name, array.then_some(index)));
                 self.object(object, rules)?;
                 self.trail.pop();
@@ -98,6 +109,7 @@ impl<'a> Pass<'_, 'a> {
     }
 
     fn fill(&mut self, object: Value<'_>, rule: &'static Rule) -> Result<(), Rejected> {
+        self.complete = false;
         let (json, name) = match rule.fill {
             Fill::Optional => return Ok(()),
             Fill::Reject => {
@@ -150,15 +162,21 @@ impl<'a> Pass<'_, 'a> {
 /// Whether an object is nothing but the mark of a missing element: what it
 /// lacks is missing with it, and what was mended once is not mended again.
 fn is_marked_absent(object: Value<'_>) -> bool {
-    let mut members = object.members();
-    let (Some(extension), None) = (members.next(), members.next()) else {
-        return false;
-    };
-    extension.is_named("extension")
-        && extension
-            .elements_or_self()
+    is_extension_alone(object)
+        && object
+            .members()
+            .flat_map(Value::elements_or_self)
             .filter_map(|extension| extension.get("url"))
             .any(|url| url.is_str(DATA_ABSENT_REASON))
+}
+
+/// Whether the one member of an object is its extensions.
+fn is_extension_alone(object: Value<'_>) -> bool {
+    let mut members = object.members();
+    members
+        .next()
+        .is_some_and(|member| member.is_named("extension"))
+        && members.next().is_none()
 }
 
 /// Whether a member is more than a placeholder.

@@ -4,6 +4,7 @@ use fhir_json::{HIGHEST_MAX_DEPTH, Value};
 
 use crate::bundle::Links;
 use crate::head::head;
+use crate::layout::Layout;
 use crate::normalizer::Normalizer;
 use crate::output::Identifier;
 use crate::reference::{Conditional, Form, form};
@@ -68,7 +69,7 @@ impl Normalizer {
                 _ => {}
             }
         }
-        self.output.collect_identifiers(&head);
+        self.output.collect_identifiers(&head.names);
         let changed = !self.edits.is_empty();
         let content_hash = self.output.write(root, &self.edits, &mut self.emitter);
         Ok(Rewritten {
@@ -82,23 +83,32 @@ impl Normalizer {
 
     /// Plans the change of every reference; tells whether conditional ones
     /// are left.
-    pub(crate) fn rewrite_references(&mut self, root: Value<'_>, links: &Links) -> bool {
+    pub(crate) fn rewrite_references(
+        &mut self,
+        root: Value<'_>,
+        layout: &Layout,
+        links: &Links,
+    ) -> bool {
         self.output.patients.clear();
         let mut conditional = false;
-        root.descendants_named(["reference", "url"])
-            .for_each(|value| conditional |= self.rewrite_reference(root, value, links));
+        for (value, is_url) in layout.references(root.document()) {
+            conditional |= self.rewrite_reference(root, value, is_url, links);
+        }
         conditional
     }
 
     /// Plans the change of what may be a reference; tells whether it is a
     /// conditional one.
-    // A call, so that the walk to it stays in registers.
-    #[inline(never)]
-    fn rewrite_reference(&mut self, root: Value<'_>, value: Value<'_>, links: &Links) -> bool {
+    fn rewrite_reference(
+        &mut self,
+        root: Value<'_>,
+        value: Value<'_>,
+        is_url: bool,
+        links: &Links,
+    ) -> bool {
         let Some(reference) = value.as_str() else {
             return false;
         };
-        let is_url = value.is_named("url");
         match form(&reference, &self.settings.bases) {
             Form::Local {
                 resource_type,
@@ -140,7 +150,7 @@ impl Normalizer {
 
 /// Whether a `url` is that of an Attachment, by the names that R4 gives to
 /// elements of this type. Extensions, links and requests have a `url` as well.
-fn is_in_attachment(root: Value<'_>, url: Value<'_>) -> bool {
+pub(crate) fn is_in_attachment(root: Value<'_>, url: Value<'_>) -> bool {
     const NAMES: [&str; 7] = [
         "attachment",
         "content",

@@ -254,6 +254,19 @@ fn a_medical_record_number_is_hashed_in_either_mode() {
 }
 
 #[test]
+fn what_was_noted_of_a_patient_changes_references_and_not_its_own_id() {
+    let patient = r#"{"resourceType":"Patient","id":"123"}"#;
+    let reference =
+        r#"{"resourceType":"Basic","id":"b","code":{},"subject":{"reference":"Patient/123"}}"#;
+    let mut normalizer = Normalizer::new(preserve());
+    normalizer.note_mrn_patient("123");
+    let normalized = normalizer.normalize(patient.as_bytes()).expect(patient);
+    assert_eq!(normalized.id, "123");
+    let normalized = normalizer.normalize(reference.as_bytes()).expect(reference);
+    assert!(normalized.body.contains(&hashed("Patient", "123")));
+}
+
+#[test]
 fn a_medical_record_number_may_be_a_number_or_illegal() {
     for (id, source_id) in [("123", "123"), (r#""1/2""#, "1/2")] {
         let text = format!(

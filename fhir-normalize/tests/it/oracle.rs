@@ -102,18 +102,31 @@ impl Oracle {
             self.mrn_patients.insert(source_id.clone());
         }
         Ok(Identity {
-            id: self.new_id(&resource_type, &source_id),
+            id: if mrn_patient || !self.keeps(&source_id) {
+                self.hashed(&resource_type, &source_id)
+            } else {
+                source_id.clone()
+            },
             resource_type,
             source_id,
             mrn_patient,
         })
     }
 
+    /// The id in a reference.
     fn new_id(&self, resource_type: &str, source_id: &str) -> String {
         let mrn = resource_type == "Patient" && self.mrn_patients.contains(source_id);
-        if self.settings.id_mode == IdMode::Preserve && is_legal(source_id) && !mrn {
-            return source_id.to_owned();
+        if mrn || !self.keeps(source_id) {
+            return self.hashed(resource_type, source_id);
         }
+        source_id.to_owned()
+    }
+
+    fn keeps(&self, source_id: &str) -> bool {
+        self.settings.id_mode == IdMode::Preserve && is_legal(source_id)
+    }
+
+    fn hashed(&self, resource_type: &str, source_id: &str) -> String {
         let text = format!(
             "{}\n{resource_type}\n{source_id}",
             self.settings.source_system

@@ -32,6 +32,28 @@ proptest! {
     }
 
     #[test]
+    fn resources_of_a_known_shape_become_what_the_contract_says(
+        resource in resources(),
+        strings in vec(select(&STRINGS[..]), 1..6),
+        other_type in select(&["Patient", "Observation", "Bundle", "Binary", "Nobody"][..]),
+    ) {
+        let mut other = resource.clone();
+        let mut strings = strings.iter().cycle();
+        let mut next = || (*strings.next().expect("a string")).to_owned();
+        replace_strings(&mut other, &mut next);
+        let mut of_another_type = other.clone();
+        if let Tree::Object(members) = &mut of_another_type {
+            members[0].1 = Tree::string(other_type);
+        }
+        for mut pair in Pair::all() {
+            for tree in [&resource, &other, &resource, &of_another_type, &other, &resource] {
+                pair.assert_agree(tree.text().as_bytes());
+                pair.assert_records_agree(&tree.text());
+            }
+        }
+    }
+
+    #[test]
     fn bundles_become_what_the_contract_says(bundle in bundles()) {
         for mut pair in Pair::all() {
             pair.assert_records_agree(&bundle.text());
@@ -90,6 +112,21 @@ proptest! {
             pair.assert_agree(&text);
             assert_visited(&mut pair.normalizer, &text);
         }
+    }
+}
+
+/// Has other strings wherever there are strings, but for the type's name.
+fn replace_strings(tree: &mut Tree, next: &mut impl FnMut() -> String) {
+    match tree {
+        Tree::String(text) => *text = next(),
+        Tree::Array(elements) => elements
+            .iter_mut()
+            .for_each(|own| replace_strings(own, next)),
+        Tree::Object(members) => members
+            .iter_mut()
+            .filter(|(name, _)| name != "resourceType")
+            .for_each(|(_, own)| replace_strings(own, next)),
+        _ => {}
     }
 }
 
@@ -238,33 +275,35 @@ fn names_in(resource_type: &str) -> Vec<String> {
     names
 }
 
+/// Strings that matter in one place or another.
+const STRINGS: [&str; 24] = [
+    "",
+    "MR",
+    "urn:mrn",
+    "p1",
+    "12345",
+    "a_b",
+    "final",
+    "http://terminology.hl7.org/CodeSystem/v2-0203",
+    "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+    "Patient/p1",
+    "Patient/12345",
+    "Patient/a_b",
+    "Patient/p1/_history/2",
+    "Binary/b1",
+    "https://ehr.example/r4/Patient/12345",
+    "https://alias.example/Binary/b_1/_history/1",
+    "https://other.example/Patient/p1",
+    "#c",
+    "urn:oid:1.2",
+    "urn:uuid:00000000-0000-4000-8000-000000000001",
+    "urn:uuid:00000000-0000-4000-8000-000000000002",
+    "Patient?identifier=urn:mrn|12345",
+    "Patient?name=x",
+    "Nobody/1",
+];
+
 fn values(names: Vec<String>) -> impl Strategy<Value = Tree> {
-    const STRINGS: [&str; 24] = [
-        "",
-        "MR",
-        "urn:mrn",
-        "p1",
-        "12345",
-        "a_b",
-        "final",
-        "http://terminology.hl7.org/CodeSystem/v2-0203",
-        "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
-        "Patient/p1",
-        "Patient/12345",
-        "Patient/a_b",
-        "Patient/p1/_history/2",
-        "Binary/b1",
-        "https://ehr.example/r4/Patient/12345",
-        "https://alias.example/Binary/b_1/_history/1",
-        "https://other.example/Patient/p1",
-        "#c",
-        "urn:oid:1.2",
-        "urn:uuid:00000000-0000-4000-8000-000000000001",
-        "urn:uuid:00000000-0000-4000-8000-000000000002",
-        "Patient?identifier=urn:mrn|12345",
-        "Patient?name=x",
-        "Nobody/1",
-    ];
     let leaf = prop_oneof![
         6 => select(&STRINGS[..]).prop_map(Tree::string),
         1 => any::<String>().prop_map(Tree::String),

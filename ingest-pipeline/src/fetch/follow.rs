@@ -16,7 +16,7 @@ const GROUP: usize = 50;
 
 /// What came of one resource that is referred to.
 enum Found {
-    There(Haul),
+    There(Box<Haul>),
     Missing,
     Refused,
 }
@@ -72,7 +72,7 @@ impl Fetcher {
             .side_by_side(&rest, |(name, id)| self.read_one(name, id, haul()))?;
         for found in found {
             match found {
-                Found::There(haul) => gathering.add(haul)?,
+                Found::There(haul) => gathering.add(*haul)?,
                 Found::Missing => gathering.counts.missing += 1,
                 Found::Refused => gathering.counts.refused += 1,
             }
@@ -150,7 +150,7 @@ impl Fetcher {
         match self.server.read(resource_type, id) {
             Ok(text) => {
                 haul.take(&text)?;
-                Ok(Found::There(haul))
+                Ok(Found::There(Box::new(haul)))
             }
             Err(error) if is_absent(&error) => Ok(Found::Missing),
             Err(error) if is_refusal(&error) => {
