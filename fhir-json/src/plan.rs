@@ -10,6 +10,7 @@ use crate::edits::{Change, Edits, Operation};
 use crate::emit::Job;
 use crate::form::Shape;
 use crate::sink::Sink;
+use crate::value::Kind;
 
 /// Plans made before, by a hash of what they are for.
 #[derive(Debug, Default)]
@@ -179,10 +180,10 @@ impl<'a> Recorder<'a> {
         operations: &'a [Operation],
         write: impl FnOnce(&mut Recorder<'_>),
     ) -> Option<Plan> {
-        let concerned: Option<Vec<_>> = operations
+        let concerned = operations
             .iter()
             .map(|operation| Some((operation.node, concerns(operation)?)))
-            .collect();
+            .collect::<Option<_>>()?;
         let mut recorder = Recorder {
             job,
             operations,
@@ -191,12 +192,11 @@ impl<'a> Recorder<'a> {
             pending: Vec::new(),
             failed: false,
         };
-        let operations = concerned?;
         write(&mut recorder);
         recorder.flush();
         (!recorder.failed).then_some(Plan {
             shape,
-            operations,
+            operations: concerned,
             pieces: recorder.pieces,
             constants: recorder.constants,
         })
@@ -279,8 +279,7 @@ fn gap_end(document: Document<'_>, anchor: u16) -> u32 {
     let Some(node) = document.scalar(anchor) else {
         return document.text().len() as u32;
     };
-    let quote = document.bytes(document.start(node), document.start(node) + 1) == b"\"";
-    document.start(node) + u32::from(quote)
+    document.start(node) + u32::from(node.kind == Kind::String)
 }
 
 impl Sink for Recorder<'_> {
