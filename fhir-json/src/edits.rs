@@ -74,7 +74,7 @@ impl Edits {
             start,
             end: self.position(),
         };
-        self.push(value.index(), change);
+        self.push(value.position(), change);
     }
 
     /// Puts a string in the place of a value.
@@ -85,18 +85,18 @@ impl Edits {
             start,
             end: self.position(),
         };
-        self.push(value.index(), change);
+        self.push(value.position(), change);
     }
 
     /// Takes a member out of its object, or an element out of its array.
     pub fn remove(&mut self, value: Value<'_>) {
-        self.push(value.index(), Change::Remove);
+        self.push(value.position(), Change::Remove);
     }
 
     /// Leaves a member or an element out of the canonical form, but not out
     /// of the text.
     pub fn omit(&mut self, value: Value<'_>) {
-        self.push(value.index(), Change::Omit);
+        self.push(value.position(), Change::Omit);
     }
 
     /// Adds a member after the last one of `object`, which has to lack it.
@@ -105,7 +105,7 @@ impl Edits {
         let (name, start) = self.append_name(name);
         self.append(json);
         let end = self.position();
-        self.push(object.index(), Change::Insert { name, start, end });
+        self.push(object.position(), Change::Insert { name, start, end });
     }
 
     /// [`insert`](Self::insert) of a string.
@@ -113,7 +113,7 @@ impl Edits {
         let (name, start) = self.append_name(name);
         text::write_string(text, &mut self.arena);
         let end = self.position();
-        self.push(object.index(), Change::Insert { name, start, end });
+        self.push(object.position(), Change::Insert { name, start, end });
     }
 
     /// Appends the changed text without white space outside of strings; the

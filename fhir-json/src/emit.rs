@@ -33,16 +33,16 @@ impl Emitter {
     /// `edits` have to be changes to the same document.
     pub fn canonical<S: Sink + ?Sized>(&mut self, value: Value<'_>, edits: &Edits, out: &mut S) {
         let job = Job::new(value.document(), edits);
-        let operations = job.all_within(value.index());
+        let operations = job.all_within(value.position());
         self.slots.clear();
-        if value.index() == 0
+        if value.position() == 0
             && let Some(plan) = self.plans.find(&job, operations, |recorder| {
                 write_canonical(&job, 0, operations, &mut self.slots, recorder);
             })
         {
             return plan.write(job.document, edits, operations, out);
         }
-        write_canonical(&job, value.index(), operations, &mut self.slots, out);
+        write_canonical(&job, value.position(), operations, &mut self.slots, out);
     }
 
     /// Writes `value` with `edits` without white space, all else as written.
@@ -50,8 +50,8 @@ impl Emitter {
     /// `edits` have to be changes to the same document.
     pub fn compact<S: Sink + ?Sized>(&mut self, value: Value<'_>, edits: &Edits, out: &mut S) {
         let job = Job::new(value.document(), edits);
-        let operations = job.all_within(value.index());
-        write_compact(&job, value.index(), operations, out);
+        let operations = job.all_within(value.position());
+        write_compact(&job, value.position(), operations, out);
     }
 }
 

@@ -143,12 +143,13 @@ impl Tape {
 
     fn fill(&mut self, text: &[u8], max_depth: usize) -> Result<(), Error> {
         self.give_back();
+        self.anchors.clear();
+        self.anchors.push(0);
         let tries = self.shapes.is_worth_it();
         if tries && self.recognize(text, max_depth) {
             return Ok(());
         }
-        self.anchors.clear();
-        self.anchors.push(0);
+        self.anchors.truncate(1);
         let extent = parse::parse(text, max_depth, &mut self.nodes, &mut self.names)?;
         (self.depth, self.spaced) = (extent.depth, extent.spaced);
         if tries {
@@ -160,8 +161,6 @@ impl Tape {
     /// Whether the shape of `text` is known and not too deep: everything is
     /// filled then.
     fn recognize(&mut self, text: &[u8], max_depth: usize) -> bool {
-        self.anchors.clear();
-        self.anchors.push(0);
         self.odd.clear();
         let Some(place) = self.shapes.find(text, &mut self.anchors, &mut self.odd) else {
             return false;

@@ -53,10 +53,6 @@ impl<'a> Value<'a> {
         self.index
     }
 
-    pub(crate) const fn index(self) -> u32 {
-        self.index
-    }
-
     /// The document that this value is part of.
     #[must_use]
     pub const fn document(self) -> Document<'a> {

@@ -52,7 +52,7 @@ impl<'a> Descendants<'a> {
     pub(crate) fn new(value: Value<'a>) -> Self {
         Self {
             document: value.document(),
-            index: value.index(),
+            index: value.position(),
             end: value.node().next,
         }
     }
@@ -88,11 +88,11 @@ impl<'a, 'n, const N: usize> DescendantsNamed<'a, 'n, N> {
     #[inline]
     pub(crate) fn new(value: Value<'a>, names: [&'n str; N]) -> Self {
         let document = value.document();
-        let inside = value.index() as usize..value.node().next as usize;
+        let inside = value.position() as usize..value.node().next as usize;
         Self {
             document,
             rest: document.nodes()[inside].iter(),
-            index: value.index(),
+            index: value.position(),
             names,
             prefixes: names.map(|name| names::prefix(0, name.as_bytes())),
         }

@@ -98,12 +98,13 @@ impl<'a> Pass<'_, 'a> {
             }
             if is_extension_alone(object) {
                 self.complete = false;
+                if is_marked_absent(object) {
+                    continue;
+                }
             }
-            if !is_marked_absent(object) {
-                self.trail.push((name, array.then_some(index)));
-                self.object(object, rules)?;
-                self.trail.pop();
-            }
+            self.trail.push((name, array.then_some(index)));
+            self.object(object, rules)?;
+            self.trail.pop();
         }
         Ok(())
     }
@@ -159,15 +160,14 @@ impl<'a> Pass<'_, 'a> {
     }
 }
 
-/// Whether an object is nothing but the mark of a missing element: what it
-/// lacks is missing with it, and what was mended once is not mended again.
+/// Whether an object of extensions alone is the mark of a missing element: what
+/// it lacks is missing with it, and what was mended once is not mended again.
 fn is_marked_absent(object: Value<'_>) -> bool {
-    is_extension_alone(object)
-        && object
-            .members()
-            .flat_map(Value::elements_or_self)
-            .filter_map(|extension| extension.get("url"))
-            .any(|url| url.is_str(DATA_ABSENT_REASON))
+    object
+        .members()
+        .flat_map(Value::elements_or_self)
+        .filter_map(|extension| extension.get("url"))
+        .any(|url| url.is_str(DATA_ABSENT_REASON))
 }
 
 /// Whether the one member of an object is its extensions.
