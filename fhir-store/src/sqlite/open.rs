@@ -242,10 +242,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
-const PAGE_SIZE: i64 = 32_768;
+const PAGE_SIZE: i64 = 65_536;
 /// 64 MiB: beyond it, the WAL is brought into the database.
-pub(super) const WAL_PAGES: i64 = 2_048;
+pub(super) const WAL_PAGES: i64 = 1_024;
 /// Negative: in KiB. The cache is most of the memory a run takes.
-pub(super) const CACHE_SIZE: i64 = -8_000;
+pub(super) const CACHE_SIZE: i64 = -4_000;
 /// More than there are statements in this crate.
 const STATEMENTS: usize = 64;

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::entry::CREATE;
 use super::keys::Key;
-use crate::{LineDigest, Result};
+use crate::{Error, LineDigest, Result};
 
 /// First versions and identifiers that are written but not yet in their tables.
 ///
@@ -105,7 +105,7 @@ impl Pending {
 pub(super) struct Inserts<'c> {
     pub(super) connection: &'c Connection,
     pub(super) version: VersionInserts<'c>,
-    pub(super) body: CachedStatement<'c>,
+    body: CachedStatement<'c>,
 }
 
 impl<'c> Inserts<'c> {
@@ -115,6 +115,24 @@ impl<'c> Inserts<'c> {
             version: VersionInserts::new(connection)?,
             body: connection.prepare_cached("INSERT INTO body(seq, data) VALUES (?1, ?2)")?,
         })
+    }
+
+    /// For rows that all come after those that are there: SQLite numbers them itself then, and looks for no place.
+    pub(super) fn appending(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            connection,
+            version: VersionInserts {
+                plain: connection.prepare_cached(APPEND_PLAIN)?,
+                any: connection.prepare_cached(INSERT_VERSION)?,
+            },
+            body: connection.prepare_cached("INSERT INTO body(data) VALUES (?2)")?,
+        })
+    }
+
+    /// Writes the row of `body`.
+    pub(super) fn body(&mut self, seq: i64, data: &str) -> Result<()> {
+        let row = self.body.insert(params![seq, data])?;
+        expect(row, seq, "body.seq")
     }
 }
 
@@ -135,7 +153,7 @@ impl<'c> VersionInserts<'c> {
     /// Writes the row to its table at once.
     pub(super) fn insert(&mut self, version: &NewVersion<'_>) -> Result<()> {
         if version.is_plain() {
-            self.plain.execute(params![
+            let row = self.plain.insert(params![
                 version.seq,
                 version.type_id,
                 version.id,
@@ -145,7 +163,7 @@ impl<'c> VersionInserts<'c> {
                 version.provenance,
                 version.line,
             ])?;
-            return Ok(());
+            return expect(row, version.seq, "version.seq");
         }
         self.any.execute(params![
             version.seq,
@@ -185,9 +203,19 @@ impl NewVersion<'_> {
     }
 }
 
+/// A row that stands somewhere else would belong to another resource.
+fn expect(row: i64, seq: i64, column: &'static str) -> Result<()> {
+    match row == seq {
+        true => Ok(()),
+        false => Err(Error::Corrupt { column }),
+    }
+}
+
 /// What is the same in all plain versions is part of the text, and not bound.
 const INSERT_PLAIN: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, recorded, provenance, line) \
      VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8)";
+const APPEND_PLAIN: &str = "INSERT INTO version(type, id, version, activity, hash, context, recorded, provenance, line) \
+     VALUES (?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_VERSION: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, source_id, recorded, provenance, message, remediations, line) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 

@@ -113,7 +113,10 @@ impl Writer {
         batch: &[Put<'_>],
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
-        let inserts = &mut Inserts::new(connection)?;
+        let inserts = &mut match self.keys.is_early() {
+            true => Inserts::appending(connection)?,
+            false => Inserts::new(connection)?,
+        };
         let mut keys = Vec::with_capacity(batch.len());
         for put in batch {
             let type_id = self.interned.resource_type(connection, put.resource_type)?;
@@ -352,7 +355,7 @@ impl Writer {
         version: &NewVersion<'_>,
         put: &Put<'_>,
     ) -> Result<()> {
-        inserts.body.execute(params![version.seq, put.body])?;
+        inserts.body(version.seq, put.body)?;
         self.identify(
             inserts.connection,
             version.type_id,
