@@ -1,6 +1,9 @@
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::current::{Current, at};
+use super::inserts::insert_together;
 use super::keys::Key;
 use super::open::CACHE_SIZE;
 use crate::Result;
@@ -76,11 +79,15 @@ impl Early {
             return Ok(());
         }
         self.recent.sort_unstable();
-        let mut insert =
-            connection.prepare_cached("INSERT INTO temp.early_key(hash, seq) VALUES (?1, ?2)")?;
-        for (hash, seq) in self.recent.drain(..) {
-            insert.execute(params![hash, seq])?;
+        let mut insert = connection.prepare_cached(&INSERT_KEYS)?;
+        for keys in self.recent.chunks(TOGETHER) {
+            for ((hash, seq), place) in keys.iter().zip((1..).step_by(2)) {
+                insert.raw_bind_parameter(place, hash)?;
+                insert.raw_bind_parameter(place + 1, seq)?;
+            }
+            insert.raw_execute()?;
         }
+        self.recent.clear();
         Ok(())
     }
 }
@@ -165,6 +172,10 @@ const BESIDE_KEYS: i64 = -2_000;
 const MOST_RECENT: usize = 64 * BLOCK;
 /// As many as fit the caches of a processor.
 const BLOCK: usize = 4_096;
+/// A part of [`BLOCK`].
+const TOGETHER: usize = 64;
+static INSERT_KEYS: LazyLock<String> =
+    LazyLock::new(|| insert_together("temp.early_key(hash, seq)", "(?, ?)", TOGETHER));
 
 #[cfg(test)]
 mod tests {

@@ -116,7 +116,7 @@ impl Keys {
     }
 
     /// Whether the filter proves that there is no such resource.
-    fn is_new(&self, key: &Key<'_>) -> bool {
+    pub(super) fn is_new(&self, key: &Key<'_>) -> bool {
         let filter = self.filter.as_ref();
         filter.is_some_and(|filter| !filter.may_contain(key.hash))
     }

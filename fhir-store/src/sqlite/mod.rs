@@ -5,6 +5,7 @@ mod dead;
 mod early;
 mod entry;
 mod filter;
+mod inserts;
 mod intern;
 mod keys;
 mod lines;

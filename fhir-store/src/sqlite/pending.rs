@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{Connection, params};
 
 use super::entry::CREATE;
+use super::inserts::VersionInserts;
 use super::keys::Key;
-use crate::{Error, LineDigest, Result};
+use crate::{LineDigest, Result};
 
 /// First versions and identifiers that are written but not yet in their tables.
 ///
@@ -101,92 +102,9 @@ impl Pending {
     }
 }
 
-/// The statements that a batch of versions is written with, found once.
-pub(super) struct Inserts<'c> {
-    pub(super) connection: &'c Connection,
-    pub(super) version: VersionInserts<'c>,
-    body: CachedStatement<'c>,
-}
-
-impl<'c> Inserts<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self> {
-        Ok(Self {
-            connection,
-            version: VersionInserts::new(connection)?,
-            body: connection.prepare_cached("INSERT INTO body(seq, data) VALUES (?1, ?2)")?,
-        })
-    }
-
-    /// For rows that all come after those that are there: SQLite numbers them itself then, and looks for no place.
-    pub(super) fn appending(connection: &'c Connection) -> Result<Self> {
-        Ok(Self {
-            connection,
-            version: VersionInserts {
-                plain: connection.prepare_cached(APPEND_PLAIN)?,
-                any: connection.prepare_cached(INSERT_VERSION)?,
-            },
-            body: connection.prepare_cached("INSERT INTO body(data) VALUES (?2)")?,
-        })
-    }
-
-    /// Writes the row of `body`.
-    pub(super) fn body(&mut self, seq: i64, data: &str) -> Result<()> {
-        let row = self.body.insert(params![seq, data])?;
-        expect(row, seq, "body.seq")
-    }
-}
-
-/// Writes rows of `version`.
-pub(super) struct VersionInserts<'c> {
-    plain: CachedStatement<'c>,
-    any: CachedStatement<'c>,
-}
-
-impl<'c> VersionInserts<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self> {
-        Ok(Self {
-            plain: connection.prepare_cached(INSERT_PLAIN)?,
-            any: connection.prepare_cached(INSERT_VERSION)?,
-        })
-    }
-
-    /// Writes the row to its table at once.
-    pub(super) fn insert(&mut self, version: &NewVersion<'_>) -> Result<()> {
-        if version.is_plain() {
-            let row = self.plain.insert(params![
-                version.seq,
-                version.type_id,
-                version.id,
-                version.hash,
-                version.context,
-                version.recorded,
-                version.provenance,
-                version.line,
-            ])?;
-            return expect(row, version.seq, "version.seq");
-        }
-        self.any.execute(params![
-            version.seq,
-            version.type_id,
-            version.id,
-            version.version,
-            version.activity,
-            version.hash,
-            version.context,
-            version.source_id,
-            version.recorded,
-            version.provenance,
-            version.message,
-            version.remediations,
-            version.line,
-        ])?;
-        Ok(())
-    }
-}
-
 impl NewVersion<'_> {
     /// A first version with nothing to say but that: nearly all in a first load.
-    const fn is_plain(&self) -> bool {
+    pub(super) const fn is_plain(&self) -> bool {
         self.version == 1
             && self.activity == CREATE
             && self.source_id.is_none()
@@ -202,22 +120,6 @@ impl NewVersion<'_> {
         }
     }
 }
-
-/// A row that stands somewhere else would belong to another resource.
-fn expect(row: i64, seq: i64, column: &'static str) -> Result<()> {
-    match row == seq {
-        true => Ok(()),
-        false => Err(Error::Corrupt { column }),
-    }
-}
-
-/// What is the same in all plain versions is part of the text, and not bound.
-const INSERT_PLAIN: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, recorded, provenance, line) \
-     VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8)";
-const APPEND_PLAIN: &str = "INSERT INTO version(type, id, version, activity, hash, context, recorded, provenance, line) \
-     VALUES (?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8)";
-const INSERT_VERSION: &str = "INSERT INTO version(seq, type, id, version, activity, hash, context, source_id, recorded, provenance, message, remediations, line) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// About 6 MiB.
 const MOST_ROWS: usize = 24_000;

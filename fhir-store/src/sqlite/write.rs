@@ -9,9 +9,10 @@ use super::changes::Changes;
 use super::current::{Current, predict, seen_before, supersede};
 use super::early;
 use super::entry::{CREATE, DELETE, Entry, UPDATE, remediations_json};
+use super::inserts::{Inserts, VersionInserts};
 use super::intern::Interned;
 use super::keys::{Key, Keys};
-use super::pending::{Inserts, NewIdentifier, NewVersion, Pending, VersionInserts};
+use super::pending::{NewIdentifier, NewVersion, Pending};
 use crate::{
     Amend, Delete, DeleteOutcome, Error, Identifier, Put, PutOutcome, Result, WriteContext,
 };
@@ -113,10 +114,7 @@ impl Writer {
         batch: &[Put<'_>],
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
-        let inserts = &mut match self.keys.is_early() {
-            true => Inserts::appending(connection)?,
-            false => Inserts::new(connection)?,
-        };
+        let inserts = &mut Inserts::new(connection)?;
         let mut keys = Vec::with_capacity(batch.len());
         for put in batch {
             let type_id = self.interned.resource_type(connection, put.resource_type)?;
@@ -124,6 +122,9 @@ impl Writer {
         }
         self.keys.foresee(&keys);
         for (put, key) in batch.iter().zip(&keys) {
+            if !self.keys.is_new(key) {
+                inserts.write_appended()?;
+            }
             let outcome = match self.current(connection, key)? {
                 None => {
                     self.create(inserts, context, put, key)?;
@@ -133,7 +134,7 @@ impl Writer {
             };
             outcomes.push(outcome);
         }
-        Ok(())
+        inserts.write_appended()
     }
 
     pub(super) fn delete(
@@ -252,21 +253,28 @@ impl Writer {
         Ok(current)
     }
 
-    fn create(
+    fn create<'a>(
         &mut self,
-        inserts: &mut Inserts<'_>,
+        inserts: &mut Inserts<'_, 'a>,
         context: &WriteContext<'_>,
-        put: &Put<'_>,
+        put: &Put<'a>,
         key: &Key<'_>,
     ) -> Result<()> {
         let connection = inserts.connection;
         let entry = Entry::of(put, 1, CREATE);
         let version = self.version(connection, context, key.type_id, &entry)?;
-        self.fill(inserts, &version, put)?;
         self.keys.insert(connection, key, version.seq)?;
         if self.keys.is_early() {
+            self.identify(connection, key.type_id, version.seq, 0, put.identifiers)?;
+            if version.is_plain() {
+                return inserts.append(version, put.body);
+            }
+            // They come in the order of their numbers.
+            inserts.write_appended()?;
+            inserts.body(version.seq, put.body)?;
             return inserts.version.insert(&version);
         }
+        self.fill(inserts, &version, put)?;
         self.pending.add_version(key, version);
         if self.pending.is_full() {
             self.settle(connection)?;
@@ -276,7 +284,7 @@ impl Writer {
 
     fn put_over(
         &mut self,
-        inserts: &mut Inserts<'_>,
+        inserts: &mut Inserts<'_, '_>,
         context: &WriteContext<'_>,
         put: &Put<'_>,
         key: &Key<'_>,
@@ -351,7 +359,7 @@ impl Writer {
     /// Writes body and identifiers of a version.
     fn fill(
         &mut self,
-        inserts: &mut Inserts<'_>,
+        inserts: &mut Inserts<'_, '_>,
         version: &NewVersion<'_>,
         put: &Put<'_>,
     ) -> Result<()> {

@@ -260,7 +260,7 @@ fn the_file_is_set_up_as_intended() {
         raw.pragma_query_value(None, name, |row| row.get(0))
             .expect("pragma")
     };
-    assert_eq!(pragma("page_size"), 32_768);
+    assert_eq!(pragma("page_size"), 65_536);
     assert_eq!(pragma("user_version"), 4);
     assert_ne!(pragma("application_id"), 0);
     let mode: String = raw
