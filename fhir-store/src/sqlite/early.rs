@@ -38,6 +38,7 @@ impl Early {
         )?;
         // Else there is no bound.
         connection.pragma_update(Some("temp"), "cache_size", TEMPORARY)?;
+        connection.pragma_update(None, "cache_size", APPENDING)?;
         Ok(Self { recent: Vec::new() })
     }
 
@@ -125,49 +126,44 @@ pub(super) fn add_patient_references(
     Ok(())
 }
 
+/// Whether patients that were noted can't be found yet.
+pub(super) fn has_references(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM patient_reference_early)";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// Brings the patients that were noted where they can be found.
 pub(super) fn settle_references(connection: &Connection) -> Result<()> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM patient_reference_early)";
-    if !connection.query_row(sql, [], |row| row.get(0))? {
+    if !has_references(connection)? {
         return Ok(());
     }
-    sorting(
-        connection,
-        BESIDE_KEYS,
+    connection.execute_batch(
         "INSERT OR IGNORE INTO patient_reference \
          SELECT source_system, patient FROM patient_reference_early ORDER BY 1, 2; \
          DELETE FROM patient_reference_early",
-    )
+    )?;
+    Ok(())
 }
 
 /// Builds what was left for the end of the run.
 pub(super) fn build_index(connection: &Connection) -> Result<()> {
     settle_references(connection)?;
     // A resource may hold the same identifier twice. The pages that become free are those the index takes.
-    sorting(
-        connection,
-        SORTING,
+    connection.execute_batch(
         "DROP TABLE IF EXISTS temp.early_key; \
          INSERT OR IGNORE INTO identifier \
          SELECT type, system, value, seq, amended FROM identifier_early ORDER BY 1, 2, 3, 4, 5; \
          DELETE FROM identifier_early; \
          CREATE UNIQUE INDEX version_key ON version(type, id, version)",
-    )
-}
-
-/// Runs statements that sort: what is sorted takes as much memory as the cache may, beside it.
-fn sorting(connection: &Connection, cache_size: i64, sql: &str) -> Result<()> {
-    connection.pragma_update(None, "cache_size", cache_size)?;
-    connection.execute_batch(sql)?;
+    )?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     Ok(())
 }
 
 /// In KiB, negative as SQLite has it.
 const TEMPORARY: i64 = -2_000;
-const SORTING: i64 = -4_000;
-/// While all that finds keys is in memory too.
-const BESIDE_KEYS: i64 = -2_000;
+/// What is written at the end of tables is not read again, and sorting takes memory of its own.
+const APPENDING: i64 = -4_000;
 /// As many as fit 4 MiB: the fewer times all of the table is gone through, the better.
 const MOST_RECENT: usize = 64 * BLOCK;
 /// As many as fit the caches of a processor.

@@ -246,6 +246,6 @@ const PAGE_SIZE: i64 = 65_536;
 /// 64 MiB: beyond it, the WAL is brought into the database.
 pub(super) const WAL_PAGES: i64 = 1_024;
 /// Negative: in KiB. The cache is most of the memory a run takes.
-pub(super) const CACHE_SIZE: i64 = -4_000;
+pub(super) const CACHE_SIZE: i64 = -8_000;
 /// More than there are statements in this crate.
 const STATEMENTS: usize = 64;

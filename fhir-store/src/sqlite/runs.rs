@@ -237,7 +237,13 @@ impl RunStore for SqliteStore {
 
     fn pending_repoints(&mut self, source_system: &str) -> Result<Vec<String>> {
         if !self.read_only && !self.writer.keys.is_indexed() {
-            self.write(|connection, _| early::settle_references(connection))?;
+            self.write(|connection, writer| {
+                // They are asked for when everything is written. To sort takes the memory that keys took.
+                if early::has_references(connection)? {
+                    writer.keys.end_run(connection)?;
+                }
+                Ok(())
+            })?;
         }
         select(
             &self.connection,
