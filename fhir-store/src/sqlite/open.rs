@@ -242,6 +242,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
+/// With 64 KiB in place of 32 a first load takes 6 % less CPU time, as it writes less often, and changes in no order 4 % more.
 const PAGE_SIZE: i64 = 65_536;
 /// 64 MiB: beyond it, the WAL is brought into the database.
 pub(super) const WAL_PAGES: i64 = 1_024;

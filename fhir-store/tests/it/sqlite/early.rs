@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fhir_store::{
-    Amend, Counts, Delete, InMemoryStore, NewRun, ResourceStore as _, RunState, RunStore as _,
-    SqliteStore, Store, Stored,
+    Amend, Counts, Delete, InMemoryStore, NewRun, Put, Remediation, ResourceStore as _, RunState,
+    RunStore as _, SqliteStore, Store, Stored,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -161,6 +161,8 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Step {
     Put(Vec<(u8, u8)>),
+    /// All at once; the last says whether something was mended.
+    Batch(Vec<(u8, u8, bool)>),
     Delete(u8),
     Get(u8),
     Find(u8),
@@ -174,8 +176,10 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let id = 0..12_u8;
+    let of_many = (0..MOST_IDS, 0..3_u8, prop::bool::weighted(0.1));
     prop_oneof![
         6 => prop::collection::vec((id.clone(), 0..3_u8), 1..4).prop_map(Step::Put),
+        4 => prop::collection::vec(of_many, 1..60).prop_map(Step::Batch),
         1 => id.clone().prop_map(Step::Delete),
         1 => id.clone().prop_map(Step::Get),
         1 => id.clone().prop_map(Step::Find),
@@ -197,7 +201,7 @@ fn take(store: &mut dyn Store, step: &Step) -> String {
             for (id, body) in batch {
                 with_identifier(&name(id), |patient| {
                     let body = body.to_string();
-                    let put = fhir_store::Put {
+                    let put = Put {
                         content_hash: [body.as_bytes()[0]; 32],
                         body: &body,
                         ..patient
@@ -205,6 +209,23 @@ fn take(store: &mut dyn Store, step: &Step) -> String {
                     store.put(&context(), &[put], &mut all).expect("put");
                 });
             }
+            format!("{all:?}")
+        }
+        Step::Batch(batch) => {
+            let text = |(id, body, _): &(u8, u8, bool)| (name(id), body.to_string());
+            let texts: Vec<_> = batch.iter().map(text).collect();
+            let mended = [Remediation {
+                path: "Patient.x",
+                rule: "unknown-code",
+            }];
+            let puts = texts.iter().zip(batch).map(|((id, body), part)| Put {
+                remediations: if part.2 { &mended } else { &[] },
+                ..patient(id, body)
+            });
+            let mut all = Vec::new();
+            store
+                .put(&context(), &puts.collect::<Vec<_>>(), &mut all)
+                .expect("put");
             format!("{all:?}")
         }
         Step::Delete(id) => {
@@ -245,15 +266,26 @@ fn take(store: &mut dyn Store, step: &Step) -> String {
     }
 }
 
-fn everything(store: &mut dyn Store) -> BTreeMap<String, Vec<(u64, bool, Option<String>)>> {
-    let ids = (0..12).map(|id| format!("p{id}"));
-    let versions = |stored: Stored| (stored.version, stored.deleted, stored.body);
+/// Of each version its number, content and Provenance.
+fn everything(store: &mut dyn Store) -> BTreeMap<String, Vec<String>> {
+    let ids = (0..MOST_IDS).map(|id| format!("p{id}"));
     ids.map(|id| {
         let history = store.history("Patient", &id).expect("history");
-        (id, history.into_iter().map(versions).collect())
+        let mut version = |stored: Stored| {
+            let provenance = store.provenance("Patient", &id, stored.version);
+            let provenance = provenance.expect("provenance").map(String::from_utf8);
+            let (version, deleted) = (stored.version, stored.deleted);
+            let (hash, body) = (stored.content_hash, stored.body);
+            format!("{version} {deleted} {hash:?} {body:?} {provenance:?}")
+        };
+        let versions = history.into_iter().map(&mut version).collect();
+        (id, versions)
     })
     .collect()
 }
+
+/// More than are written by one statement.
+const MOST_IDS: u8 = 80;
 
 fn start_run(store: &mut dyn Store, id: &str) {
     let run = NewRun {
