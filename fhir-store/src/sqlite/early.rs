@@ -168,8 +168,12 @@ const APPENDING: i64 = -4_000;
 const MOST_RECENT: usize = 64 * BLOCK;
 /// As many as fit the caches of a processor.
 const BLOCK: usize = 4_096;
-/// A part of [`BLOCK`].
+/// Rows a statement.
 const TOGETHER: usize = 64;
+const _: () = assert!(
+    MOST_RECENT.is_multiple_of(TOGETHER),
+    "there is no statement for fewer"
+);
 static INSERT_KEYS: LazyLock<String> =
     LazyLock::new(|| insert_together("temp.early_key(hash, seq)", "(?, ?)", TOGETHER));
 
