@@ -30,10 +30,13 @@ pub(super) enum Found {
 
 impl Early {
     /// Takes the index off an empty store.
+    // With the hash for a rowid, SQLite keeps a journal for a statement of several rows, whatever `insert_together` says.
     pub(super) fn begin(connection: &Connection) -> Result<Self> {
         connection.execute_batch(
             "DROP TABLE IF EXISTS temp.early_key; \
-             CREATE TEMP TABLE early_key(hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL); \
+             CREATE TEMP TABLE early_key( \
+               hash INTEGER NOT NULL PRIMARY KEY, seq INTEGER NOT NULL \
+             ) WITHOUT ROWID; \
              DROP INDEX version_key",
         )?;
         // Else there is no bound.

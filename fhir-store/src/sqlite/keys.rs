@@ -121,16 +121,13 @@ impl Keys {
         filter.is_some_and(|filter| !filter.may_contain(key.hash))
     }
 
-    /// The current version of a resource.
+    /// The current version of a resource, of which the filter knows nothing.
     pub(super) fn find(
         &mut self,
         connection: &Connection,
         pending: &mut Pending,
         key: &Key<'_>,
     ) -> Result<Option<Current>> {
-        if self.is_new(key) {
-            return Ok(None);
-        }
         if let Place::Early(early) = &self.place {
             match early.find(connection, key)? {
                 Found::Nothing => return Ok(None),

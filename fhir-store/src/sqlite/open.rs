@@ -48,6 +48,7 @@ fn writable(path: &Path) -> Result<(Connection, File)> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     schema::migrate(&connection, schema::STEPS)?;
+    schema::check_views(&connection)?;
     // What is noted has to be on the disk for good.
     if note.is_wanted() && connection.execute_batch(CHECKPOINT).is_ok() {
         note.enter(true);
@@ -118,7 +119,7 @@ fn readable(path: &Path) -> Result<Connection> {
     match found {
         _ if found < supported => Err(Error::OlderSchema { found, supported }),
         _ if found > supported => Err(Error::NewerSchema { found, supported }),
-        _ => Ok(connection),
+        _ => schema::check_views(&connection).map(|()| connection),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tables, views and their migration.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::{Error, Result};
 
@@ -15,6 +15,15 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("lines.sql"),
     include_str!("early.sql"),
     include_str!("references.sql"),
+];
+
+const VIEWS: &[&str] = &[
+    "resources",
+    "resource_versions",
+    "provenances",
+    "runs",
+    "quarantine",
+    "dead_letters",
 ];
 
 /// Brings the database from the schema version it has to that of the last of `steps`, in one transaction.
@@ -35,6 +44,24 @@ pub(super) fn migrate(connection: &Connection, steps: &[&str]) -> Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", supported)?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Whether the views are those of [`STEPS`].
+///
+/// They are for others: no statement of ours would notice that the text of one is damaged, and every column could be named or worked out otherwise.
+pub(super) fn check_views(connection: &Connection) -> Result<()> {
+    let sql = "SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE type = 'view' AND name = ?1";
+    let mut text = connection.prepare(sql)?;
+    for view in VIEWS {
+        let text: Option<Vec<u8>> = text.query_row([view], |row| row.get(0)).optional()?;
+        let statement = text.map(|text| format!("{};", String::from_utf8_lossy(&text)));
+        if !statement.is_some_and(|sql| STEPS.iter().any(|step| step.contains(&sql))) {
+            return Err(Error::Corrupt {
+                column: "sqlite_schema.sql",
+            });
+        }
+    }
     Ok(())
 }
 

@@ -122,10 +122,14 @@ impl Writer {
         }
         self.keys.foresee(&keys);
         for (put, key) in batch.iter().zip(&keys) {
-            if !self.keys.is_new(key) {
-                inserts.write_appended()?;
-            }
-            let outcome = match self.current(connection, key)? {
+            let current = match self.keys.is_new(key) {
+                true => None,
+                false => {
+                    inserts.write_appended()?;
+                    self.current(connection, key)?
+                }
+            };
+            let outcome = match current {
                 None => {
                     self.create(inserts, context, put, key)?;
                     PutOutcome::Created

@@ -226,6 +226,55 @@ fn while_another_makes_it_there_is_none_or_a_whole_one() {
     }
 }
 
+#[test]
+fn views_that_are_damaged_are_noticed() {
+    let folder = TempDir::new().expect("folder");
+    let views = [
+        "resources",
+        "resource_versions",
+        "provenances",
+        "runs",
+        "quarantine",
+        "dead_letters",
+    ];
+    let damages = [
+        ("sql = replace(sql, 'SELECT', 'SELEbT')", true),
+        // Still a view, of something else.
+        ("sql = replace(sql, 'FROM', 'fROM')", true),
+        ("sql = substr(sql, 1, length(sql) - 1) || ' '", true),
+        (
+            "sql = CAST(CAST(substr(sql, 1, length(sql) - 1) AS BLOB) || x'FF' AS TEXT)",
+            true,
+        ),
+        ("sql = sql", false),
+    ];
+    for view in views {
+        for (damage, is_damaged) in damages {
+            let path = folder.path().join(format!("{view}.db"));
+            drop(SqliteStore::open(&path).expect("open"));
+            let raw = Connection::open(&path).expect("open");
+            raw.execute_batch(&format!(
+                "PRAGMA writable_schema = ON; \
+                 UPDATE sqlite_schema SET {damage} WHERE name = '{view}'"
+            ))
+            .expect("damage");
+            drop(raw);
+            for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
+                match opened {
+                    Err(Error::Corrupt {
+                        column: "sqlite_schema.sql",
+                    }) => assert!(is_damaged, "{view}: {damage}"),
+                    // SQLite itself sees that it is no view.
+                    Err(Error::Sqlite { .. }) => assert!(is_damaged, "{view}: {damage}"),
+                    Ok(_) => assert!(!is_damaged, "{view}: {damage}"),
+                    Err(error) => panic!("{view}: {damage}: {error:?}"),
+                }
+            }
+            fs::remove_file(&path).expect("remove");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn files_are_for_their_owner_only() {
