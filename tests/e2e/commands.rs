@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
+use ingest_pipeline::state::State;
+
 use crate::generate::{bundle, mixed, observation, patient};
 use crate::util::{Ran, Sandbox, assert_counts};
 
@@ -158,6 +160,21 @@ fn runs_are_listed_and_shown() {
     assert!(text.contains("completed") && text.contains(id), "{text}");
     sandbox.run(["runs", "show", "no-such-run"]).exits(2);
     sandbox.run(["runs", "show", "0"]).exits(2);
+}
+
+#[test]
+fn a_store_that_fails_is_none_without_runs() {
+    let sandbox = loaded();
+    let store = sandbox.path("ingest.db");
+    drop(State::open(&State::path_beside(&store)).expect("state"));
+    let list = ["runs", "list", "--json"];
+    let runs = |code| sandbox.run(list).exits(code).json()["runs"].clone();
+    assert_eq!(runs(0).as_array().map(Vec::len), Some(1));
+    fs::write(&store, "no database\n".repeat(100)).expect("write");
+    assert!(runs(10).is_null());
+    // As before a first export has got as far as the store.
+    fs::remove_file(&store).expect("remove");
+    assert_eq!(runs(0).as_array().map(Vec::len), Some(0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! knows of besides.
 
 use ingest_pipeline::state::{BulkRun, BulkState};
-use ingest_pipeline::store::{Counts, RunRecord, RunState, RunStore as _};
+use ingest_pipeline::store::{Counts, Error, RunRecord, RunState, RunStore as _, SqliteStore};
 use ingest_pipeline::{Clock as _, SystemClock, millis};
 use serde_json::{Value, json};
 
@@ -51,12 +51,13 @@ struct Run {
 
 /// All runs, the newest first.
 fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
-    let state = context.state(&context.file(db)?)?;
-    let stored = match (context.records(db), &state) {
-        (Ok(mut store), _) => store.runs(usize::MAX)?,
+    let path = context.file(db)?;
+    let state = context.state(&path)?;
+    let stored = match SqliteStore::open_read_only(path) {
+        Ok(mut store) => store.runs(usize::MAX)?,
         // A first export that has not got as far as the store.
-        (Err(_), Some(_)) => Vec::new(),
-        (Err(error), None) => return Err(error),
+        Err(Error::NotFound { .. }) if state.is_some() => Vec::new(),
+        Err(error) => return Err(error.into()),
     };
     let mut runs: Vec<_> = stored
         .into_iter()
