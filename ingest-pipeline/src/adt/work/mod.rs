@@ -23,7 +23,7 @@ use crate::state::inbox::{QueuedFetch, Worker};
 use crate::{Error, ErrorKind, Result, RunSummary, causes};
 use heartbeat::Heartbeat;
 pub use options::WorkOptions;
-use options::retry_wait;
+pub(super) use options::retry_wait;
 use request::{Read, read_all, reason};
 use total::Total;
 
@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
                 break;
             }
         }
-        self.show_dead_letters();
+        self.show_dead_letters(None);
         let elapsed = self.now() - total.started.unwrap_or_else(|| self.now());
         Ok(total.finish(elapsed, self.around.interrupt.is_interrupted()))
     }
@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
                 self.carry_out(taken, total)?;
                 continue;
             }
-            self.show_dead_letters();
+            self.show_dead_letters(Some(self.now()));
             if self.options.drain && self.state.open_fetches(only.as_deref())? == 0 {
                 break;
             }
@@ -348,14 +348,9 @@ impl<'a> Work<'a> {
         self.state.retry_fetch(&self.worker, fetch, due)
     }
 
-    /// For whoever looks at the store. It is no fault if that has to wait.
-    fn show_dead_letters(&mut self) {
-        if let Err(error) = self.shown.update(&self.state, self.store) {
-            tracing::warn!(
-                error = causes(&error),
-                "the store does not show all dead letters yet"
-            );
-        }
+    fn show_dead_letters(&mut self, moment: Option<i64>) {
+        let random = &*self.around.random;
+        self.shown.keep_up(&self.state, self.store, moment, random);
     }
 
     fn now(&self) -> i64 {

@@ -37,7 +37,7 @@ const LAST_RETRY: Duration = Duration::from_secs(300);
 /// How long a fetch waits that has failed after so many attempts before: some
 /// seconds, and twice as many each time, up to five minutes, half of it by
 /// chance.
-pub(super) fn retry_wait(attempts: u32, random: &dyn Random) -> Duration {
+pub(in crate::adt) fn retry_wait(attempts: u32, random: &dyn Random) -> Duration {
     let most = FIRST_RETRY
         .saturating_mul(1 << attempts.min(16))
         .min(LAST_RETRY);
