@@ -58,8 +58,11 @@ impl Model {
     /// Another input: its states in order, which may be seen by a run from now on.
     pub(crate) fn input(&mut self, states: impl IntoIterator<Item = (String, Body)>) {
         for (key, body) in states {
-            let history = self.history.entry(key).or_default();
+            let history = self.history.entry(key.clone()).or_default();
             if history.last().is_none_or(|last| last.body != body) {
+                if body.is_some() {
+                    self.undeleted.remove(&key);
+                }
                 history.push(State { body, must: false });
             }
         }
@@ -95,17 +98,18 @@ impl Model {
                 continue;
             }
             let known = before.history.get(key).map_or(&[][..], Vec::as_slice);
+            let is_told = !self.undeleted.contains(key);
             for place in known.len()..states.len() {
                 let body = states[place].body.clone();
                 // What was seen before only counts as the last word.
                 let is_new = states[..place].iter().all(|earlier| earlier.body != body);
                 let seen = states[..place].iter().any(|state| state.must);
                 // Nobody is told of what is gone before it was seen.
-                states[place].must |= is_new && (body.is_some() || seen);
+                states[place].must |= is_new && (body.is_some() || seen && is_told);
             }
             let seen = states.iter().any(|state| state.must);
             if let Some(last) = states.last_mut() {
-                last.must |= last.body.is_some() || seen;
+                last.must |= last.body.is_some() || seen && is_told;
             }
             self.current.insert(key.clone());
         }

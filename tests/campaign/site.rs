@@ -229,8 +229,8 @@ impl Site {
         }))
     }
 
-    /// Whether the databases show by themselves that something is wrong with
-    /// them, without a run that says so.
+    /// Whether the databases show that something is wrong with them, by
+    /// themselves or to who reads the store, without a run that says so.
     fn shows_damage(&self) -> bool {
         let store = Held::read(&self.folder.path(STORE));
         let is_unsound = store.map_or(true, |held| !held.unsound().is_empty());
@@ -239,7 +239,7 @@ impl Site {
             && !open(&state)
                 .and_then(|reader| integrity(&reader))
                 .is_ok_and(|told| told == "ok");
-        is_unsound || is_damaged
+        is_unsound || is_damaged || self.folder.run(&["runs", "list", "--json"]).code != Some(0)
     }
 
     /// Runs that hold up the store have ended, as far as it tells.
