@@ -225,6 +225,33 @@ fn the_quarantine_is_listed_shown_and_exported() {
 }
 
 #[test]
+fn the_quarantine_keeps_every_byte_of_a_line() {
+    let ends = ["", " ", "\t \t", " \r", "\u{b}", "  {} \r", "\u{feff} "];
+    let starts = [
+        r#"{"resourceType":"Patient","id":"p","name":[{"text":"Anna"#,
+        r#"{"id":"of no type"}"#,
+        "no JSON",
+    ];
+    let lines: Vec<_> = starts
+        .iter()
+        .flat_map(|start| ends.map(|end| format!("{start}{end}")))
+        .collect();
+    for separator in ["\n", "\r\n"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("in.ndjson", lines.join(separator) + separator);
+        sandbox.load(&["in.ndjson"]);
+        let export = sandbox.run(["quarantine", "export"]).exits(0);
+        // Together they are the end of a line, whoever wrote them.
+        let kept = |line: &String| match separator {
+            "\n" => line.strip_suffix('\r').unwrap_or(line).to_owned(),
+            _ => line.clone(),
+        };
+        let kept: Vec<_> = lines.iter().map(kept).collect();
+        assert_eq!(export.text(), kept.join("\n") + "\n");
+    }
+}
+
+#[test]
 fn completions_and_the_manual() {
     let sandbox = Sandbox::new();
     for (shell, mark) in [

@@ -164,12 +164,12 @@ impl<'a> Worker<'a> {
         batch: &mut Batch,
         mrn_patients: &mut Vec<String>,
     ) {
-        let blank = bytes.len() - bytes.trim_ascii_start().len();
-        let bytes = bytes.trim_ascii();
+        let kept = bytes.trim_ascii_start();
+        let start = start + bytes.len() - kept.len();
+        let bytes = kept.trim_ascii_end();
         if bytes.is_empty() {
             return;
         }
-        let start = start + blank;
         let base = batch.offset;
         let place = |own: Range<usize>| Place {
             line,
@@ -190,7 +190,7 @@ impl<'a> Worker<'a> {
             ..
         } = self;
         let all = 0..bytes.len();
-        normalizer.records(bytes, &mut |own, result| {
+        normalizer.records(bytes, &mut |mut own, result| {
             let content = match result {
                 Ok(Record::Resource(normalized))
                     if expected.is_some_and(|expected| expected != normalized.resource_type) =>
@@ -226,11 +226,17 @@ impl<'a> Worker<'a> {
                     detail,
                     resource_type,
                     ..
-                }) => Content::Refused {
-                    reason,
-                    detail,
-                    resource_type,
-                },
+                }) => {
+                    // White space at the end of a line that was cut may be that of a string.
+                    if line.is_some() && own == all {
+                        own.end = kept.strip_suffix(b"\r").unwrap_or(kept).len();
+                    }
+                    Content::Refused {
+                        reason,
+                        detail,
+                        resource_type,
+                    }
+                }
             };
             batch.push(place(own), content);
         });
