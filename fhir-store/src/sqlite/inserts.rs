@@ -1,5 +1,6 @@
 //! The statements that versions and bodies are written with.
 
+use std::mem;
 use std::sync::LazyLock;
 
 use rusqlite::{CachedStatement, Connection, ToSql, params};
@@ -80,8 +81,8 @@ impl<'c, 'a> Inserts<'c, 'a> {
 
     /// Writes what waits for others.
     pub(super) fn write_appended(&mut self) -> Result<()> {
-        for (version, body) in self.appended.drain(..) {
-            self.body.execute(params![version.seq, body])?;
+        for (version, body) in mem::take(&mut self.appended) {
+            self.body(version.seq, body)?;
             self.version.insert(&version)?;
         }
         Ok(())

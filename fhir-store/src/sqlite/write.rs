@@ -269,13 +269,13 @@ impl Writer {
         let version = self.version(connection, context, key.type_id, &entry)?;
         self.keys.insert(connection, key, version.seq)?;
         if self.keys.is_early() {
-            self.identify(connection, key.type_id, version.seq, 0, put.identifiers)?;
             if version.is_plain() {
+                self.identify(connection, key.type_id, version.seq, 0, put.identifiers)?;
                 return inserts.append(version, put.body);
             }
             // They come in the order of their numbers.
             inserts.write_appended()?;
-            inserts.body(version.seq, put.body)?;
+            self.fill(inserts, &version, put)?;
             return inserts.version.insert(&version);
         }
         self.fill(inserts, &version, put)?;

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::count::number;
-use super::record::queue;
+use super::record::{Merged, queue};
 use super::{PatientIdentifier, Wanted, Worker};
 use crate::Result;
 use crate::state::State;
@@ -234,11 +234,11 @@ fn free(
 /// Lets a fetch wait again. Where another one waits for the same patient, the
 /// two become one: the older, with what the newer asks for.
 fn release(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
-    let (connection, system, value, merged, message, due): (
+    let (connection, system, value, Merged(merged), message, due): (
         String,
         String,
         String,
-        String,
+        Merged,
         i64,
         i64,
     ) = transaction.query_row(
@@ -272,7 +272,7 @@ fn release(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
     };
     let wanted = Wanted {
         patient: PatientIdentifier { system, value },
-        merged: serde_json::from_str(&merged).unwrap_or_default(),
+        merged,
     };
     transaction.execute("DELETE FROM fetch WHERE id = ?1", [id])?;
     queue(transaction, &connection, &wanted, newer.max(message), due)?;
@@ -298,8 +298,7 @@ fn take(
             system: row.get(1)?,
             value: row.get(2)?,
         };
-        let merged: String = row.get(3)?;
-        let merged: Vec<PatientIdentifier> = serde_json::from_str(&merged).unwrap_or_default();
+        let Merged(merged) = row.get(3)?;
         busy.extend(merged.into_iter().map(|patient| (of.clone(), patient)));
         busy.insert((of, patient));
     }
@@ -318,7 +317,7 @@ fn take(
     while taken.len() < limit
         && let Some(row) = rows.next()?
     {
-        let merged: String = row.get(4)?;
+        let Merged(merged) = row.get(4)?;
         let fetch = QueuedFetch {
             id: row.get(0)?,
             connection: row.get(1)?,
@@ -327,7 +326,7 @@ fn take(
                     system: row.get(2)?,
                     value: row.get(3)?,
                 },
-                merged: serde_json::from_str(&merged).unwrap_or_default(),
+                merged,
             },
             control_id: row.get(5)?,
             raw_key: row.get(6)?,

@@ -1,3 +1,4 @@
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{PatientIdentifier, Wanted};
@@ -299,7 +300,7 @@ pub(super) fn queue(
     message: i64,
     now: i64,
 ) -> rusqlite::Result<bool> {
-    let waiting: Option<(i64, String)> = transaction
+    let waiting: Option<(i64, Merged)> = transaction
         .prepare_cached(
             "SELECT id, merged FROM fetch \
              WHERE connection = ?1 AND system = ?2 AND value = ?3 AND holder IS NULL",
@@ -309,7 +310,7 @@ pub(super) fn queue(
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
-    let Some((id, merged)) = waiting else {
+    let Some((id, Merged(mut all))) = waiting else {
         transaction
             .prepare_cached(
                 "INSERT INTO fetch (connection, system, value, merged, message, queued, due) \
@@ -325,7 +326,6 @@ pub(super) fn queue(
             ])?;
         return Ok(true);
     };
-    let mut all: Vec<PatientIdentifier> = serde_json::from_str(&merged).unwrap_or_default();
     for merged in &wanted.merged {
         if !all.contains(merged) {
             all.push(merged.clone());
@@ -338,6 +338,18 @@ pub(super) fn queue(
         )?
         .execute(params![id, to_json(&all), message, now])?;
     Ok(false)
+}
+
+/// The patients of a merge, from how they are kept. That they can't be read is
+/// an error: forgotten, their records would stay apart.
+pub(super) struct Merged(pub(super) Vec<PatientIdentifier>);
+
+impl FromSql for Merged {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let patients = serde_json::from_slice(value.as_bytes()?);
+        // What JSON has to say of it may hold some of it.
+        patients.map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
 }
 
 fn to_json(patients: &[PatientIdentifier]) -> String {

@@ -1,10 +1,12 @@
 //! The inbox: what it promises to senders and to workers.
 
 use ingest_pipeline::adt::Received;
+use ingest_pipeline::causes;
 use ingest_pipeline::state::State;
 use ingest_pipeline::state::inbox::{
     Arrival, Disposition, PatientIdentifier, QueuedFetch, Recorded, Revived, Wanted, Worker,
 };
+use rusqlite::Connection;
 
 use super::site::{Site, message};
 
@@ -44,7 +46,7 @@ pub(super) fn arrival(number: u8, patients: &[&str]) -> Arrival {
 }
 
 pub(super) struct Bench {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub(super) state: State,
 }
 
@@ -53,7 +55,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         Self {
             state: State::open(&folder.path().join("state.db")).unwrap(),
-            _folder: folder,
+            folder: folder,
         }
     }
 
@@ -265,6 +267,32 @@ fn a_fetch_that_fails_waits_and_joins_what_came_meanwhile() {
     assert_eq!(one.len(), 1, "the two became one");
     assert_eq!(one[0].wanted.merged, [patient("o")], "and forgot nothing");
     assert_eq!(one[0].control_id, [2]);
+}
+
+#[test]
+fn a_merge_that_cannot_be_read_is_not_forgotten() {
+    let mut bench = Bench::new();
+    bench.record(&[arrival(1, &["p<o"])]);
+    let raw = Connection::open(bench.folder.path().join("state.db")).unwrap();
+    let merged = |text: &str| raw.execute("UPDATE fetch SET merged = ?1", [text]).unwrap();
+    let worker = bench.state.worker("w").unwrap();
+    for damaged in ["", "[", "\"Anna\"", r#"[{"system":"urn:mrn"}]"#] {
+        merged(damaged);
+        let taken = bench.state.take_fetches(&worker, None, 2_000, 100);
+        let error = causes(&taken.unwrap_err());
+        assert!(
+            error.contains("merged") && !error.contains("Anna"),
+            "{error}"
+        );
+        assert!(bench.state.record(&[arrival(2, &["p"])]).is_err());
+    }
+    merged(r#"[{"system":"urn:mrn","value":"o"}]"#);
+    let fetch = bench.take(&worker, 2_000).remove(0);
+    assert_eq!(fetch.wanted.merged, [patient("o")]);
+    // Neither is one that is being read.
+    merged("[");
+    assert!(bench.state.retry_fetch(&worker, &fetch, 9_000).is_err());
+    assert!(bench.state.take_fetches(&worker, None, 9_000, 100).is_err());
 }
 
 #[test]
