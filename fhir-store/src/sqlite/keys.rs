@@ -121,7 +121,7 @@ impl Keys {
         filter.is_some_and(|filter| !filter.may_contain(key.hash))
     }
 
-    /// The current version of a resource, of which the filter knows nothing.
+    /// The current version of a resource that the filter has not ruled out.
     pub(super) fn find(
         &mut self,
         connection: &Connection,
