@@ -122,18 +122,13 @@ impl Writer {
         }
         self.keys.foresee(&keys);
         for (put, key) in batch.iter().zip(&keys) {
-            let current = match self.keys.is_new(key) {
-                true => None,
-                false => {
-                    inserts.write_appended()?;
-                    self.current(connection, key)?
-                }
-            };
+            let mut current = None;
+            if !self.keys.is_new(key) {
+                inserts.write_appended()?;
+                current = self.current(connection, key)?;
+            }
             let outcome = match current {
-                None => {
-                    self.create(inserts, context, put, key)?;
-                    PutOutcome::Created
-                }
+                None => self.create(inserts, context, put, key)?,
                 Some(current) => self.put_over(inserts, context, put, key, &current)?,
             };
             outcomes.push(outcome);
@@ -263,27 +258,27 @@ impl Writer {
         context: &WriteContext<'_>,
         put: &Put<'a>,
         key: &Key<'_>,
-    ) -> Result<()> {
+    ) -> Result<PutOutcome> {
         let connection = inserts.connection;
         let entry = Entry::of(put, 1, CREATE);
         let version = self.version(connection, context, key.type_id, &entry)?;
         self.keys.insert(connection, key, version.seq)?;
-        if self.keys.is_early() {
-            if version.is_plain() {
-                self.identify(connection, key.type_id, version.seq, 0, put.identifiers)?;
-                return inserts.append(version, put.body);
-            }
+        if self.keys.is_early() && version.is_plain() {
+            self.identify(connection, key.type_id, version.seq, 0, put.identifiers)?;
+            inserts.append(version, put.body)?;
+        } else if self.keys.is_early() {
             // They come in the order of their numbers.
             inserts.write_appended()?;
             self.fill(inserts, &version, put)?;
-            return inserts.version.insert(&version);
+            inserts.version.insert(&version)?;
+        } else {
+            self.fill(inserts, &version, put)?;
+            self.pending.add_version(key, version);
+            if self.pending.is_full() {
+                self.settle(connection)?;
+            }
         }
-        self.fill(inserts, &version, put)?;
-        self.pending.add_version(key, version);
-        if self.pending.is_full() {
-            self.settle(connection)?;
-        }
-        Ok(())
+        Ok(PutOutcome::Created)
     }
 
     fn put_over(
