@@ -55,7 +55,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         Self {
             state: State::open(&folder.path().join("state.db")).unwrap(),
-            folder: folder,
+            folder,
         }
     }
 
