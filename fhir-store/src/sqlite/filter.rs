@@ -8,12 +8,13 @@ pub(super) struct Filter {
     inserted: usize,
 }
 
-struct Layer(Vec<Block>);
-
-/// What fits a line of the cache, so that a member costs one access to memory (Putze, Sanders and Singler 2007).
-#[derive(Clone, Copy, Default)]
-#[repr(align(64))]
-struct Block([u64; 8]);
+/// Blocks that each fit a line of the cache, so that a member costs one access to memory (Putze, Sanders and Singler 2007).
+struct Layer {
+    /// Zeros that the system hands out page by page, as they are first written: of a small store most never are.
+    words: Vec<u64>,
+    /// Where the first line of the cache begins.
+    start: usize,
+}
 
 impl Filter {
     pub(super) fn new() -> Self {
@@ -41,10 +42,10 @@ impl Filter {
 
     /// Reads something of all that will be asked about these.
     pub(super) fn touch(&self, hashes: impl Iterator<Item = u64> + Clone) {
-        for Layer(blocks) in &self.layers {
+        for layer in &self.layers {
             // Nothing hangs on what is read, so that the reads don't wait for each other.
             let read = hashes.clone();
-            let read = read.fold(0, |read, hash| read ^ blocks[block(hash)].0[0]);
+            let read = read.fold(0, |read, hash| read ^ layer.words[layer.block(hash)]);
             std::hint::black_box(read);
         }
     }
@@ -52,25 +53,33 @@ impl Filter {
 
 impl Layer {
     fn new() -> Self {
-        Self(vec![Block::default(); BLOCKS])
+        let words = vec![0; (BLOCKS + 1) * BLOCK];
+        let to_line = words.as_ptr().align_offset(size_of::<u64>() * BLOCK);
+        Self {
+            words,
+            // Where that can't be told, blocks lie across lines, and are only slower.
+            start: to_line.min(BLOCK),
+        }
+    }
+
+    /// Where a block begins. From the highest bits of the hash, of which [`bits`] takes none.
+    fn block(&self, hash: u64) -> usize {
+        self.start + (hash >> (64 - BLOCKS_LOG2)) as usize * BLOCK
     }
 
     fn insert(&mut self, hash: u64) {
-        let block = &mut self.0[block(hash)];
+        let start = self.block(hash);
+        let block = &mut self.words[start..start + BLOCK];
         for (word, bit) in bits(hash) {
-            block.0[word] |= bit;
+            block[word] |= bit;
         }
     }
 
     fn may_contain(&self, hash: u64) -> bool {
-        let block = &self.0[block(hash)];
-        bits(hash).all(|(word, bit)| block.0[word] & bit != 0)
+        let start = self.block(hash);
+        let block = &self.words[start..start + BLOCK];
+        bits(hash).all(|(word, bit)| block[word] & bit != 0)
     }
-}
-
-/// From the highest bits, of which [`bits`] takes none.
-fn block(hash: u64) -> usize {
-    (hash >> (64 - BLOCKS_LOG2)) as usize
 }
 
 /// Words of a block and bits in them, nine bits of the hash for each.
@@ -81,6 +90,8 @@ fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
+/// Words of a block.
+const BLOCK: usize = 8;
 /// 4 MiB.
 const BLOCKS_LOG2: u32 = 16;
 const BLOCKS: usize = 1 << BLOCKS_LOG2;

@@ -55,14 +55,21 @@ pub(super) fn check_views(connection: &Connection) -> Result<()> {
     let mut text = connection.prepare(sql)?;
     for view in VIEWS {
         let text: Option<Vec<u8>> = text.query_row([view], |row| row.get(0)).optional()?;
-        let statement = text.map(|text| format!("{};", String::from_utf8_lossy(&text)));
-        if !statement.is_some_and(|sql| STEPS.iter().any(|step| step.contains(&sql))) {
+        if !text.is_some_and(|text| is_ours(&text)) {
             return Err(Error::Corrupt {
                 column: "sqlite_schema.sql",
             });
         }
     }
     Ok(())
+}
+
+/// Whether a step creates a view by this text.
+fn is_ours(view: &[u8]) -> bool {
+    let mut statements = STEPS.iter().flat_map(|step| step.split(';'));
+    // Before a statement there may be comments.
+    view.starts_with(b"CREATE VIEW ")
+        && statements.any(|statement| statement.as_bytes().ends_with(view))
 }
 
 /// The schema version of a database; 0 for one without tables.
