@@ -1,6 +1,6 @@
 //! Tables, views and their migration.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, params};
 
 use crate::{Error, Result};
 
@@ -15,15 +15,6 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("lines.sql"),
     include_str!("early.sql"),
     include_str!("references.sql"),
-];
-
-const VIEWS: &[&str] = &[
-    "resources",
-    "resource_versions",
-    "provenances",
-    "runs",
-    "quarantine",
-    "dead_letters",
 ];
 
 /// Brings the database from the schema version it has to that of the last of `steps`, in one transaction.
@@ -51,25 +42,23 @@ pub(super) fn migrate(connection: &Connection, steps: &[&str]) -> Result<()> {
 ///
 /// They are for others: no statement of ours would notice that the text of one is damaged, and every column could be named or worked out otherwise.
 pub(super) fn check_views(connection: &Connection) -> Result<()> {
-    let sql = "SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE type = 'view' AND name = ?1";
-    let mut text = connection.prepare(sql)?;
-    for view in VIEWS {
-        let text: Option<Vec<u8>> = text.query_row([view], |row| row.get(0)).optional()?;
-        if !text.is_some_and(|text| is_ours(&text)) {
+    let mut is_there = connection.prepare(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema \
+         WHERE type = 'view' AND name = ?1 AND CAST(sql AS BLOB) = CAST(?2 AS BLOB))",
+    )?;
+    for statement in STEPS.iter().flat_map(|step| step.split(';')) {
+        let Some(at) = statement.find("CREATE VIEW ") else {
+            continue;
+        };
+        let view = &statement[at..];
+        let name = view.split_whitespace().nth(2);
+        if !is_there.query_row(params![name, view], |row| row.get(0))? {
             return Err(Error::Corrupt {
                 column: "sqlite_schema.sql",
             });
         }
     }
     Ok(())
-}
-
-/// Whether a step creates a view by this text.
-fn is_ours(view: &[u8]) -> bool {
-    let mut statements = STEPS.iter().flat_map(|step| step.split(';'));
-    // Before a statement there may be comments.
-    view.starts_with(b"CREATE VIEW ")
-        && statements.any(|statement| statement.as_bytes().ends_with(view))
 }
 
 /// The schema version of a database; 0 for one without tables.
