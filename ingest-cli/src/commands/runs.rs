@@ -1,8 +1,9 @@
 //! Runs that have ended, from the store, and those that the state database
 //! knows of besides.
 
+use ingest_pipeline::access::{SqliteFile, StoreAccess as _};
 use ingest_pipeline::state::{BulkRun, BulkState};
-use ingest_pipeline::store::{Counts, Error, RunRecord, RunState, RunStore as _, SqliteStore};
+use ingest_pipeline::store::{Counts, Error, RunRecord, RunState, RunStore as _};
 use ingest_pipeline::{Clock as _, SystemClock, millis};
 use serde_json::{Value, json};
 
@@ -51,13 +52,13 @@ struct Run {
 
 /// All runs, the newest first.
 fn runs(context: &Context<'_>, db: &args::Db) -> Result<Vec<Run>, Failure> {
-    let path = context.file(db)?;
-    let state = context.state(&path)?;
-    let stored = match SqliteStore::open_read_only(path) {
-        Ok(mut store) => store.runs(usize::MAX)?,
+    let file = SqliteFile(context.file(db)?);
+    let state = context.state(&file.0)?;
+    let stored = match file.records()? {
+        Some(mut store) => store.runs(usize::MAX)?,
         // A first export that has not got as far as the store.
-        Err(Error::NotFound { .. }) if state.is_some() => Vec::new(),
-        Err(error) => return Err(error.into()),
+        None if state.is_some() => Vec::new(),
+        None => return Err(Error::NotFound { path: file.0 }.into()),
     };
     let mut runs: Vec<_> = stored
         .into_iter()
