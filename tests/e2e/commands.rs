@@ -248,6 +248,22 @@ fn the_quarantine_keeps_every_byte_of_a_line() {
         };
         let kept: Vec<_> = lines.iter().map(kept).collect();
         assert_eq!(export.text(), kept.join("\n") + "\n");
+
+        // Of one that is refused only when it is written as well.
+        let taken = r#"{"resourceType":"Patient","id":"taken"}"#;
+        sandbox.write("other.ndjson", taken);
+        sandbox.load_with(&["--source-system", "urn:other"], &["other.ndjson"], 0);
+        let lines = ["", " ", "\t \t"].map(|end| format!("{taken}{end}"));
+        sandbox.write("taken.ndjson", lines.join(separator) + separator);
+        let run = sandbox.load(&["taken.ndjson"])["run"].clone();
+        let of_run = [
+            "quarantine",
+            "export",
+            "--run",
+            run.as_str().expect("an id"),
+        ];
+        let export = sandbox.run(of_run).exits(0);
+        assert_eq!(export.text(), lines.join("\n") + "\n");
     }
 }
 

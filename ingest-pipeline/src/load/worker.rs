@@ -190,7 +190,10 @@ impl<'a> Worker<'a> {
             ..
         } = self;
         let all = 0..bytes.len();
-        normalizer.records(bytes, &mut |mut own, result| {
+        // White space at the end of a line that was cut may be that of a string.
+        let end = kept.strip_suffix(b"\r").unwrap_or(kept).len();
+        normalizer.records(bytes, &mut |own, result| {
+            let is_line = line.is_some() && own == all;
             let content = match result {
                 Ok(Record::Resource(normalized))
                     if expected.is_some_and(|expected| expected != normalized.resource_type) =>
@@ -208,8 +211,7 @@ impl<'a> Worker<'a> {
                     }
                     let mut resource = batch.resource(&normalized);
                     if let Some(hasher) = hasher
-                        && line.is_some()
-                        && own == all
+                        && is_line
                         && !resource.conditional
                     {
                         resource.line = Some(hasher.digest(bytes));
@@ -226,18 +228,13 @@ impl<'a> Worker<'a> {
                     detail,
                     resource_type,
                     ..
-                }) => {
-                    // White space at the end of a line that was cut may be that of a string.
-                    if line.is_some() && own == all {
-                        own.end = kept.strip_suffix(b"\r").unwrap_or(kept).len();
-                    }
-                    Content::Refused {
-                        reason,
-                        detail,
-                        resource_type,
-                    }
-                }
+                }) => Content::Refused {
+                    reason,
+                    detail,
+                    resource_type,
+                },
             };
+            let own = if is_line { 0..end } else { own };
             batch.push(place(own), content);
         });
     }
