@@ -235,9 +235,12 @@ fn of_exports(random: &mut Random) -> String {
         place => place.to_owned(),
     };
     let what = random.pick(&whats).clone();
-    let hits = match what.as_str() {
-        // For ever would be for as long as a client has patience.
-        "stuck" => format!("first-{}", random.within(1, 6)),
+    let hits = match (place.as_str(), what.as_str()) {
+        // A client waits whenever it is told so. For ever would be for as long
+        // as it has patience, and the export would be too late after that.
+        ("status", "stuck" | "transient" | "status=429,retry-after=0") => {
+            format!("first-{}", random.within(1, 6))
+        }
         _ => hits(random),
     };
     format!("{place}:{hits}:{what}")
