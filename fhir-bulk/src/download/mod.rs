@@ -29,7 +29,8 @@ const BUFFER: usize = 64 * 1024;
 ///
 /// The file is there under its name only when it is complete and on the disk.
 /// Until then it is `NAME.part`, with `NAME.part.json` beside it, which let the
-/// next run go on where this one was stopped. A broken connection is resumed
+/// next run go on where this one was stopped; one whose process was killed
+/// within the first 4 MiB is asked for anew. A broken connection is resumed
 /// (`Range` with `If-Range`) where the server lets it, else the file is asked
 /// for again, as often as the client's retry policy says. While it is written
 /// its text is decoded and checked, in constant memory; a file that fails a
@@ -188,7 +189,10 @@ impl<'a> Download<'a> {
             return Ok(Passed::Restarted(again));
         }
         if let Some(fault) = stream.take_fault() {
-            if stream.validator().is_none() {
+            let resumable = stream.validator().is_some();
+            drop(decoder);
+            // Without a note it is no more than asked for anew.
+            if !resumable || part.note().is_err() {
                 Part::remove(&self.path);
             }
             return Err(fault);

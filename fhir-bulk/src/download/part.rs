@@ -9,6 +9,11 @@ use super::stream::{Tee, Validator};
 use super::{BUFFER, beside};
 use crate::{Error, FileId, OutputFile, Result};
 
+/// From how many bytes on a part is worth a note while it is written. Less is
+/// asked for again where a process is killed, and most files of an export are
+/// spared a second file that is made and removed.
+const NOTED: u64 = 4 * 1024 * 1024;
+
 /// A file that is being written: its bytes so far, and beside it what they
 /// are bytes of.
 pub(super) struct Part {
@@ -17,6 +22,8 @@ pub(super) struct Part {
     path: PathBuf,
     length: u64,
     sha: Sha256,
+    /// What has yet to be written beside it.
+    note: Option<Note>,
 }
 
 /// What is beside a part.
@@ -38,22 +45,17 @@ impl Part {
         let fail = |source| disk(file.id(), "creating it", source);
         Self::remove(path);
         let part = private(&beside(path, PART)).map_err(fail)?;
-        if let Some(validator) = validator {
-            let note = Note {
-                url: digest(&file.url),
-                validator: validator.clone(),
-            };
-            let note = serde_json::to_vec(&note).unwrap_or_default();
-            private(&beside(path, NOTE))
-                .and_then(|mut file| file.write_all(&note))
-                .map_err(fail)?;
-        }
+        let note = validator.map(|validator| Note {
+            url: digest(&file.url),
+            validator: validator.clone(),
+        });
         Ok(Self {
             file: part,
             id: file.id(),
             path: path.to_owned(),
             length: 0,
             sha: Sha256::new(),
+            note,
         })
     }
 
@@ -84,8 +86,20 @@ impl Part {
             path: path.to_owned(),
             length,
             sha,
+            note: None,
         };
         Ok(Some((part, note.validator)))
+    }
+
+    /// Lets a later run go on with it, where it has a validator.
+    pub(super) fn note(&mut self) -> Result<()> {
+        let Some(note) = self.note.take() else {
+            return Ok(());
+        };
+        let note = serde_json::to_vec(&note).unwrap_or_default();
+        private(&beside(&self.path, NOTE))
+            .and_then(|mut file| file.write_all(&note))
+            .map_err(|source| disk(self.id.clone(), "noting what it is", source))
     }
 
     /// Its length so far.
@@ -113,7 +127,9 @@ impl Part {
             })
             .and_then(|()| sync_folder(&self.path).map_err(fail("syncing its folder")));
         delivered.map_err(|(action, source)| disk(self.id.clone(), action, source))?;
-        let _ = fs::remove_file(beside(&self.path, NOTE));
+        if self.note.is_none() {
+            let _ = fs::remove_file(beside(&self.path, NOTE));
+        }
         Ok((self.length, self.sha.finalize().into()))
     }
 
@@ -138,7 +154,10 @@ impl Tee for &mut Part {
             .map_err(|source| disk(self.id.clone(), "writing it", source))?;
         self.sha.update(bytes);
         self.length += bytes.len() as u64;
-        Ok(())
+        if self.length < NOTED {
+            return Ok(());
+        }
+        self.note()
     }
 }
 

@@ -1,10 +1,14 @@
 //! Connections that break, and files that are resumed.
 
 use std::fs;
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use fhir_bulk::{Error, OutputFile};
-use fhir_http::RetryPolicy;
+use fhir_http::{Body, HttpClient, RetryPolicy, TransportError};
+use http::{Request, Response};
 use proptest::prelude::*;
 
 use crate::download::{fetch, names, patients};
@@ -107,6 +111,42 @@ fn what_an_earlier_run_left_is_checked() {
     let other = OutputFile::new("https://ehr.example/files/2", Some("Patient"));
     fetch(shelf.clone(), &other, folder.path()).unwrap();
     assert_eq!(shelf.asked(), [None]);
+}
+
+/// A server in whose answer, after so many bytes, the process ends. A panic is
+/// as near to that as a test of the library comes: nobody is told of a fault.
+struct Killer(Vec<u8>, usize);
+
+impl HttpClient for Killer {
+    fn send(&self, _: Request<Vec<u8>>) -> Result<Response<Body>, TransportError> {
+        struct End;
+        impl Read for End {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        }
+        let body = Body::new(io::Cursor::new(self.0[..self.1].to_vec()).chain(End));
+        let response = Response::builder().header("etag", "\"v\"");
+        Ok(response.body(body).unwrap())
+    }
+}
+
+#[test]
+fn what_a_killed_process_leaves_is_gone_on_with_from_four_mebibytes_on() {
+    let bytes = lines("Patient", 150_000).into_bytes();
+    assert!(bytes.len() > 5 << 20);
+    for (at, from) in [(4 << 20, Some(4 << 20)), ((4 << 20) - 1, None), (0, None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let killer = Arc::new(Killer(bytes.clone(), at));
+        let download = || fetch(killer, &patients(), folder.path());
+        catch_unwind(AssertUnwindSafe(download)).unwrap_err();
+
+        let shelf = Shelf::new(bytes.clone(), Ranges::Etag, vec![]);
+        let done = fetch(shelf.clone(), &patients(), folder.path()).unwrap();
+        assert_eq!(shelf.asked(), [from.map(|from| format!("bytes={from}-"))]);
+        assert!(fs::read(&done.path).unwrap() == bytes);
+        assert_eq!(names(folder.path()), ["1.ndjson"]);
+    }
 }
 
 proptest! {
