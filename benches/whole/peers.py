@@ -103,6 +103,8 @@ def compare(work, commands, resources, size, number):
 
 def turns(rounds, name, command, store, resources):
     for job in ("first load", "reload"):
+        # cumulus-etl does all of it again, and into an empty folder only.
+        shutil.rmtree(store / "out", ignore_errors=True)
         turn = Turn(command, store)
         if name == "ingest":
             turn.counts(created=resources if job == "first load" else 0, updated=0)
