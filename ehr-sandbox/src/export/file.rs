@@ -1,6 +1,6 @@
 use std::io::{self, Read as _};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flate2::Compression;
 use flate2::read::GzEncoder;
@@ -38,26 +38,44 @@ pub(crate) enum Section {
 }
 
 enum Content {
-    Lines(Vec<u8>),
+    Lines(Vec<Line>),
     Huge(Huge),
 }
 
+/// A line of a file. What the data has is not copied.
+pub(crate) enum Line {
+    Data(Arc<Resource>),
+    Made(String),
+}
+
+impl Line {
+    fn text(&self) -> &str {
+        match self {
+            Self::Data(resource) => resource.json(),
+            Self::Made(text) => text,
+        }
+    }
+}
+
 impl ExportFile {
-    pub(crate) fn new(section: Section, resource_type: &str, lines: &[String]) -> Self {
-        let mut text = lines.join("\n").into_bytes();
-        text.push(b'\n');
-        let hash = Sha256::digest(&text);
+    pub(crate) fn new(section: Section, resource_type: &str, lines: Vec<Line>) -> Self {
+        let mut hash = Sha256::new();
+        for line in &lines {
+            hash.update(line.text());
+            hash.update("\n");
+        }
         Self {
             section,
             resource_type: resource_type.to_owned(),
             count: lines.len() as u64,
             severities: Vec::new(),
             etag: hash
+                .finalize()
                 .iter()
                 .take(12)
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
-            content: Content::Lines(text),
+            content: Content::Lines(lines),
             packed: OnceLock::new(),
         }
     }
@@ -75,9 +93,9 @@ impl ExportFile {
     }
 
     /// Bytes without compression.
-    pub(crate) const fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         match &self.content {
-            Content::Lines(text) => text.len() as u64,
+            Content::Lines(lines) => lines.iter().map(|line| line.text().len() as u64 + 1).sum(),
             Content::Huge(huge) => huge.bytes(),
         }
     }
@@ -98,8 +116,8 @@ impl ExportFile {
         };
         let mut answer = match &self.content {
             Content::Huge(huge) => huge_reply(*huge, gzip, faults, part),
-            Content::Lines(text) => {
-                let bytes = self.bytes(text, gzip, faults);
+            Content::Lines(lines) => {
+                let bytes = self.bytes(lines, gzip, faults);
                 match part(bytes.len() as u64) {
                     Part::Whole => reply(StatusCode::OK, NDJSON, bytes),
                     Part::Of(range) => {
@@ -123,14 +141,14 @@ impl ExportFile {
         answer
     }
 
-    fn bytes(&self, text: &[u8], gzip: bool, faults: &Active) -> Vec<u8> {
-        let spoiled = spoiled(text, faults);
+    fn bytes(&self, lines: &[Line], gzip: bool, faults: &Active) -> Vec<u8> {
+        let spoiled = spoiled(lines, faults);
         if !gzip {
-            return spoiled.unwrap_or_else(|| text.to_vec());
+            return spoiled.unwrap_or_else(|| joined(lines));
         }
         let mut packed = match spoiled {
             Some(text) => pack(&text),
-            None => self.packed.get_or_init(|| pack(text)).clone(),
+            None => self.packed.get_or_init(|| pack(&joined(lines))).clone(),
         };
         if let Some(after) = gzip_cut(faults) {
             packed.truncate((after as usize).min(packed.len() - 1));
@@ -221,7 +239,7 @@ fn unsatisfiable(length: u64) -> Reply {
 }
 
 /// The lines after faults, if there are any.
-fn spoiled(text: &[u8], faults: &Active) -> Option<Vec<u8>> {
+fn spoiled(lines: &[Line], faults: &Active) -> Option<Vec<u8>> {
     let missing = faults.find(|what| {
         if let What::Short(lines) = what {
             Some(*lines)
@@ -233,13 +251,19 @@ fn spoiled(text: &[u8], faults: &Active) -> Option<Vec<u8>> {
     if missing.is_none() && !wrong {
         return None;
     }
-    let lines: Vec<_> = std::str::from_utf8(text).ok()?.lines().collect();
-    let kept = lines.len().saturating_sub(missing.unwrap_or(0));
-    let lines = lines[..kept].iter().map(|line| match wrong {
-        true => Resource::disguise(line, "Basic") + "\n",
-        false => format!("{line}\n"),
-    });
+    let kept = &lines[..lines.len().saturating_sub(missing.unwrap_or(0))];
+    if !wrong {
+        return Some(joined(kept));
+    }
+    let lines = kept
+        .iter()
+        .map(|line| Resource::disguise(line.text(), "Basic") + "\n");
     Some(lines.collect::<String>().into_bytes())
+}
+
+fn joined(lines: &[Line]) -> Vec<u8> {
+    let parts = lines.iter().flat_map(|line| [line.text(), "\n"]);
+    parts.collect::<String>().into()
 }
 
 fn gzip_cut(faults: &Active) -> Option<u64> {

@@ -4,7 +4,7 @@ use fhir_http::Severity;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{ExportFile, ExportSettings, KickOff, Section};
+use super::{ExportFile, ExportSettings, KickOff, Line, Section};
 use crate::auth::random_hex;
 use crate::data::{Data, instant};
 use crate::reply::issue;
@@ -71,14 +71,13 @@ fn output(kick_off: &KickOff, data: &Data, settings: &ExportSettings) -> Vec<Exp
         let elements: Vec<_> = kick_off.elements.iter().map(String::as_str).collect();
         for part in of_type.chunks(settings.resources_per_file.max(1)) {
             let lines = part.iter().map(|resource| match elements.is_empty() {
-                true => resource.json().to_owned(),
-                false => resource.subset(&elements),
+                true => Line::Data(Arc::clone(resource)),
+                false => Line::Made(resource.subset(&elements)),
             });
-            let lines: Vec<_> = lines.collect();
             files.push(ExportFile::new(
                 Section::Output,
                 part[0].resource_type(),
-                &lines,
+                lines.collect(),
             ));
         }
     }
@@ -92,10 +91,11 @@ fn deleted(kick_off: &KickOff, data: &Data) -> Option<ExportFile> {
             .iter()
             .map(|deletion| json!({"request": {"method": "DELETE", "url": deletion.reference}}));
         let entry: Vec<_> = entry.collect();
-        json!({"resourceType": "Bundle", "type": "transaction", "entry": entry}).to_string()
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entry});
+        Line::Made(bundle.to_string())
     });
     let lines: Vec<_> = lines.collect();
-    (!lines.is_empty()).then(|| ExportFile::new(Section::Deleted, "Bundle", &lines))
+    (!lines.is_empty()).then(|| ExportFile::new(Section::Deleted, "Bundle", lines))
 }
 
 fn outcomes(kick_off: &KickOff, settings: &ExportSettings) -> Option<ExportFile> {
@@ -117,11 +117,10 @@ fn outcomes(kick_off: &KickOff, settings: &ExportSettings) -> Option<ExportFile>
 }
 
 fn outcome_file(lines: &[(&'static str, &str, &str)]) -> ExportFile {
-    let text: Vec<_> = lines
-        .iter()
-        .map(|(severity, code, diagnostics)| issue(severity, code, diagnostics).to_string())
-        .collect();
-    let mut file = ExportFile::new(Section::Error, "OperationOutcome", &text);
+    let text = lines.iter().map(|(severity, code, diagnostics)| {
+        Line::Made(issue(severity, code, diagnostics).to_string())
+    });
+    let mut file = ExportFile::new(Section::Error, "OperationOutcome", text.collect());
     file.severities = lines.iter().map(|(severity, ..)| *severity).collect();
     file
 }

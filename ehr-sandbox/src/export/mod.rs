@@ -6,7 +6,7 @@ mod manifest;
 mod request;
 mod settings;
 
-pub(crate) use file::{ExportFile, Section};
+pub(crate) use file::{ExportFile, Line, Section};
 pub(crate) use job::Job;
 pub(crate) use manifest::{Page, manifest};
 pub(crate) use request::{Invalid, KickOff};
