@@ -94,6 +94,8 @@ impl Transfer<'_> {
             )
         };
         let mut own = State::open(state.path())?;
+        // A file without a record is downloaded again.
+        own.without_syncs()?;
         let summary = thread::scope(|scope| {
             let (items, run, clock) = (&items, &options.run, &around.clock);
             let downloads = scope.spawn(move || {

@@ -70,6 +70,14 @@ impl State {
         Ok(state)
     }
 
+    /// What is written over this connection may be lost with the power, the
+    /// last of it first: for what is found out again by whoever lacks it.
+    pub(crate) fn without_syncs(&mut self) -> Result<()> {
+        self.connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .map_err(self.fault())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
