@@ -191,7 +191,7 @@ impl<'a> Download<'a> {
         if let Some(fault) = stream.take_fault() {
             let resumable = stream.validator().is_some();
             drop(decoder);
-            // Without a note it is no more than asked for anew.
+            // Without a note nobody could go on with it.
             if !resumable || part.note().is_err() {
                 Part::remove(&self.path);
             }
