@@ -17,7 +17,12 @@ const SECRETS: &[&str] = &[
     "Bearer",
     "authorization:",
     "client_assertion",
-    "eyJ",
+    // How the header of an assertion may begin, and its claims after it. Less
+    // than that a run's or a key's id may have by chance.
+    "eyJhbGci",
+    "eyJ0eXAi",
+    "eyJraWQi",
+    ".eyJ",
     "PRIVATE KEY",
     "_type=",
     "_since=",
