@@ -255,10 +255,13 @@ impl Feed<'_> {
         }
         let expected = match item.file.kind {
             // Bundles are taken apart, whatever they hold.
-            FileKind::Output if !item.file.organized => known_type(&item.file),
+            FileKind::Output if !item.file.organized => {
+                known_type(&item.file).filter(|&name| name != "Bundle")
+            }
+            // Bundles of deletions: a resource in them is nothing to be stored.
+            FileKind::Deleted => Some("Bundle"),
             _ => None,
         };
-        let expected = expected.filter(|&name| name != "Bundle");
         Supply::File(self.exported(item, record, expected))
     }
 

@@ -104,6 +104,31 @@ fn resources_of_another_type_are_kept_apart() {
 }
 
 #[test]
+fn what_stands_among_deletions_is_not_stored() {
+    let site = Site::new(Data::synthetic(9, 20));
+    let mut expected = Expected::default();
+    expected.export(&site.ehr.data());
+    let before = site.completes(&[])["transaction_time"].clone();
+    site.change(1, 20);
+    let counts = expected.export(&site.ehr.data());
+    assert!(counts.deleted > 0);
+    site.faults(&["file/Bundle:every:wrong-type"]);
+    let summary = site.bulk(&[]).exits(11).json();
+    assert_balances(&summary);
+    assert_counts(&summary, &[("deleted", 0), ("quarantined", 1)]);
+    let kept = site.folder.query("SELECT reason FROM quarantine");
+    assert_eq!(kept, ["wrong-resource-type"]);
+    let stored = site
+        .folder
+        .query("SELECT count(*) FROM resources WHERE type = 'Basic'");
+    assert_eq!(stored, ["0"]);
+    assert_eq!(site.watermark(), before.as_str().map(str::to_owned));
+    site.mend();
+    site.completes(&[]);
+    expected.assert_in(&site, "mended");
+}
+
+#[test]
 fn a_type_that_is_expected_has_to_be_there() {
     let site = Site::new(Data::synthetic(3, 3));
     let types = r#"types = ["Patient", "Immunization"]"#;
