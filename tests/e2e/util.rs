@@ -13,6 +13,10 @@ use tempfile::TempDir;
 use crate::binary::binary;
 use crate::dump::Dump;
 
+/// How the header of a JWT may begin, and its claims after it. Less than that
+/// a run's or a key's id may have by chance.
+pub(crate) const JWT: [&str; 4] = ["eyJhbGci", "eyJ0eXAi", "eyJraWQi", ".eyJ"];
+
 /// A folder of its own for each test; commands run in it, with an environment
 /// that holds nothing of the developer's.
 pub(crate) struct Sandbox {

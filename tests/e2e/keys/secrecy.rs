@@ -5,7 +5,7 @@ use std::fs;
 use ehr_sandbox::{RegisteredClient, Sandbox as Ehr};
 
 use super::site::{PASSPHRASE, Site};
-use crate::util::Ran;
+use crate::util::{JWT, Ran};
 
 const PEM: &str = include_str!("../../data/keys/p384.pem");
 
@@ -18,10 +18,8 @@ fn secrets() -> Vec<String> {
         .collect();
     secrets.push(PASSPHRASE.to_owned());
     secrets.push("PRIVATE KEY".to_owned());
-    // An assertion or a token: how its header may begin, and the claims after
-    // it. Less than that a key's id may have by chance.
-    let parts = ["eyJhbGci", "eyJ0eXAi", "eyJraWQi", ".eyJ"];
-    secrets.extend(parts.map(str::to_owned));
+    // An assertion or a token.
+    secrets.extend(JWT.map(str::to_owned));
     secrets
 }
 

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 
+use crate::util::JWT;
+
 pub(super) const FAMILY: &str = "Zebulonqvist";
 pub(super) const GIVEN: &str = "Marigoldinex";
 pub(super) const MRN: &str = "QXMRN48151623";
@@ -154,8 +156,8 @@ static EXACT: LazyLock<Needles> = LazyLock::new(|| {
     for line in PEM.lines().filter(|line| !line.starts_with('-')) {
         needles.add("a key", "PEM", line.as_bytes());
     }
-    // An assertion: how its header may begin, and the claims behind it.
-    for part in ["eyJhbGci", "eyJ0eXAi", "eyJraWQi", ".eyJ"] {
+    // An assertion.
+    for part in JWT {
         needles.add("a JWT", "signed", part.as_bytes());
     }
     needles
