@@ -20,6 +20,12 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// Somebody reads or writes the store who lets nobody in meanwhile, as a first load does that has it for itself.
+    #[error("{} can't be read now: a first load has it for itself, or another program locks it; try again when that has ended", path.display())]
+    Busy {
+        /// The store.
+        path: PathBuf,
+    },
     /// There is no store at this path.
     #[error("there is no store at {}", path.display())]
     NotFound {

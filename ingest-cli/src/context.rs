@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
-use ingest_pipeline::access::{FhirServer, SqliteFile, StoreAccess};
+use ingest_pipeline::access::{ExclusiveFile, FhirServer, SqliteFile, StoreAccess};
 use ingest_pipeline::config::{Config, ConnectionSettings, Tenant};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::State;
@@ -190,6 +190,7 @@ fn a_file(path: PathBuf) -> Result<PathBuf, Failure> {
 /// A store of the command line or the configuration.
 pub(crate) enum Target {
     File(SqliteFile),
+    Exclusive(ExclusiveFile),
     Server(Box<FhirServer>),
 }
 
@@ -197,14 +198,30 @@ impl Target {
     pub(crate) fn access(&self) -> &dyn StoreAccess {
         match self {
             Self::File(file) => file,
+            Self::Exclusive(file) => file,
             Self::Server(server) => &**server,
+        }
+    }
+
+    /// The same for a first run that has it for itself, where that is asked for.
+    pub(crate) fn exclusive(self, is_wanted: bool) -> Result<Self, Failure> {
+        match self {
+            Self::File(file) if is_wanted => Ok(Self::Exclusive(ExclusiveFile(file))),
+            Self::Server(_) if is_wanted => {
+                let message =
+                    "--exclusive is for a store in an SQLite file, and this one is a FHIR server";
+                Err(Failure::new(Exit::Usage, message).hint("leave --exclusive out"))
+            }
+            other => Ok(other),
         }
     }
 
     /// What people know it by.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(SqliteFile(path)) => path.display().to_string(),
+            Self::File(SqliteFile(path)) | Self::Exclusive(ExclusiveFile(SqliteFile(path))) => {
+                path.display().to_string()
+            }
             Self::Server(server) => server.base().to_owned(),
         }
     }

@@ -91,3 +91,33 @@ impl StoreAccess for SqliteFile {
         true
     }
 }
+
+/// An SQLite file that its first run has for itself; in all else as [`SqliteFile`].
+///
+/// See [`SqliteStore::open_exclusive`] for what that gives and takes.
+#[derive(Clone, Debug)]
+pub struct ExclusiveFile(pub SqliteFile);
+
+impl StoreAccess for ExclusiveFile {
+    fn open(&self) -> Result<Box<dyn Store>> {
+        let store = SqliteStore::open_exclusive(self.file())?;
+        if !store.is_exclusive() {
+            tracing::info!(
+                "the store has resources or is read: others can read it during this run"
+            );
+        }
+        Ok(Box::new(store))
+    }
+
+    fn read(&self) -> Result<Box<dyn Store>> {
+        self.0.read()
+    }
+
+    fn file(&self) -> &Path {
+        self.0.file()
+    }
+
+    fn is_file(&self) -> bool {
+        self.0.is_file()
+    }
+}

@@ -5,6 +5,26 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, OpenFlags};
 
 use super::open::WAL_PAGES;
+use super::{SqliteStore, alone};
+use crate::Result;
+
+impl SqliteStore {
+    /// What a run has committed is on the disk afterwards, and everybody can read it.
+    pub(super) fn rest(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.alone) {
+            // Without a WAL, each commit has waited for the disk.
+            return alone::give_back(&self.connection);
+        }
+        // In WAL mode with `synchronous=NORMAL` only a checkpoint waits for the disk.
+        // Readers may keep it from being complete; the WAL is synced all the same.
+        // There can be one checkpoint at a time.
+        self.checkpointer = None;
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        checkpoint(&self.connection)?;
+        Ok(())
+    }
+}
 
 /// Brings what was committed from the WAL into the database, beside the writer.
 ///
@@ -76,7 +96,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Copies as much as no reader needs in the WAL.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 

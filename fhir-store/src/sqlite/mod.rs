@@ -1,3 +1,4 @@
+mod alone;
 mod changes;
 mod checkpoint;
 mod current;
@@ -46,6 +47,8 @@ pub struct SqliteStore {
     connection: Connection,
     writer: Writer,
     read_only: bool,
+    /// Nobody else can read it.
+    alone: bool,
     /// It is the state of a store on a FHIR server, which has the bodies.
     of_server: bool,
     /// Released after the connection is closed: fields drop in order.
@@ -82,6 +85,7 @@ impl SqliteStore {
             connection,
             writer,
             read_only: false,
+            alone: false,
             _lock: Some(lock),
         })
     }
@@ -104,6 +108,7 @@ impl SqliteStore {
             connection,
             writer,
             read_only: true,
+            alone: false,
             _lock: None,
         })
     }
@@ -267,7 +272,7 @@ impl ResourceStore for SqliteStore {
             connection.execute_batch("COMMIT")?;
             Ok(writer.take_uncommitted() >= MUCH)
         })?;
-        if much && self.checkpointer.is_none() {
+        if much && self.checkpointer.is_none() && !self.alone {
             let path = self.connection.path().map(Path::new);
             self.checkpointer = path.and_then(Checkpointer::start);
             if self.checkpointer.is_some() {
@@ -335,6 +340,10 @@ impl ResourceStore for SqliteStore {
     }
 
     fn known_lines(&mut self, source_system: &str) -> Result<Option<Box<dyn KnownLines>>> {
+        if self.alone {
+            // It was empty, and can't be read beside this.
+            return Ok(None);
+        }
         // What is to be read beside this has to be there.
         self.flush()?;
         let Some(path) = self.connection.path() else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::schema;
+use super::{alone, schema};
 use crate::{Error, Result};
 
 /// Locks, creates where needed, and brings up to date.
@@ -30,6 +30,7 @@ fn writable(path: &Path) -> Result<(Connection, File)> {
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // SQLite opens a file that can't be written all the same.
     if connection.is_readonly("main")? {
         return Err(Error::ReadOnly);
@@ -44,6 +45,7 @@ fn writable(path: &Path) -> Result<(Connection, File)> {
         connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     }
     set_up(&connection)?;
+    alone::remove_journal(&connection, path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
@@ -94,20 +96,32 @@ impl<'a> Note<'a> {
     }
 }
 
-/// Opens what is there, and changes nothing.
+/// Opens what is there, and changes nothing but what a writer that was killed has left half done.
 pub(super) fn read_only(path: &Path) -> Result<Connection> {
-    readable(path).map_err(|error| named(path, error))
+    read_only_within(path, BUSY_TIMEOUT)
 }
 
-fn readable(path: &Path) -> Result<Connection> {
+/// Waits so long for those who lock it.
+pub(super) fn read_only_within(path: &Path, patience: Duration) -> Result<Connection> {
+    readable(path, patience).map_err(|error| named(path, error))
+}
+
+fn readable(path: &Path, patience: Duration) -> Result<Connection> {
     check_library()?;
     if !path.exists() {
         return Err(Error::NotFound {
             path: path.to_owned(),
         });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let open = |access| Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let mut connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(patience)?;
+    if is_half_done(&connection) {
+        // The first who may write takes it back.
+        look(&open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
+        connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(patience)?;
+    }
     if check_identity(&connection, path)? {
         return Err(Error::NotFound {
             path: path.to_owned(),
@@ -127,7 +141,12 @@ fn readable(path: &Path) -> Result<Connection> {
 fn named(path: &Path, error: Error) -> Error {
     let problem = match &error {
         Error::ReadOnly => "the file or its folder is read-only",
-        Error::Sqlite { source } if is_barred(&**source) => "SQLite can't open it",
+        Error::Sqlite { source } if is(&**source, &[ErrorCode::DatabaseBusy]) => {
+            return Error::Busy {
+                path: path.to_owned(),
+            };
+        }
+        Error::Sqlite { source } if is(&**source, BARRED) => "SQLite can't open it",
         _ => return error,
     };
     Error::Open {
@@ -136,14 +155,13 @@ fn named(path: &Path, error: Error) -> Error {
     }
 }
 
-fn is_barred(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+fn is(error: &(dyn std::error::Error + Send + Sync + 'static), codes: &[ErrorCode]) -> bool {
     let error = error.downcast_ref::<rusqlite::Error>();
     let code = error.and_then(rusqlite::Error::sqlite_error_code);
-    matches!(
-        code,
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
-    )
+    code.is_some_and(|code| codes.contains(&code))
 }
+
+const BARRED: &[ErrorCode] = &[ErrorCode::CannotOpen, ErrorCode::PermissionDenied];
 
 /// Refuses the releases of SQLite in which a WAL reset can lose a committed page.
 fn check_library() -> Result<()> {
@@ -198,21 +216,16 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 
 /// Whether the database is empty; an error where it is somebody else's.
 fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     let foreign = |what| Error::ForeignFile {
         path: path.to_owned(),
         what,
     };
     // Mark and tables are of one moment: another process may be making them.
     let moment = connection.unchecked_transaction()?;
-    let mark = moment.pragma_query_value(None, "application_id", |row| row.get(0));
-    let mark: i64 = match mark {
+    let mark = match look(&moment) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             return Err(foreign("it is no SQLite database"));
         }
-        // Whoever made it was killed before it had a WAL: nothing was committed,
-        // and who only reads can't roll that back.
-        Err(error) if is_unmade(&error) => return Ok(true),
         other => other?,
     };
     let tables: i64 =
@@ -224,9 +237,15 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
     }
 }
 
-fn is_unmade(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|error| error.extended_code);
+/// Whether a writer was killed within a transaction, before the store had a WAL or in a first load without one.
+fn is_half_done(connection: &Connection) -> bool {
+    let error = look(connection).err();
+    let code = error.and_then(|error| Some(error.sqlite_error()?.extended_code));
     code == Some(ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+fn look(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
 }
 
 /// Comes after the page size is settled: SQLite turns the cache size into pages there and then.
@@ -241,7 +260,7 @@ fn set_up(connection: &Connection) -> Result<()> {
 /// 3.51.3, as SQLite writes version numbers.
 const OLDEST_SQLITE: i32 = 3_051_003;
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resources are of any length up to some 10 KB, and what doesn't fit the end of a page is left free: with 16 KiB a fifth of the space of Synthea's.
 /// With 64 KiB in place of 32 a first load takes 6 % less CPU time, as it writes less often, and changes in no order 4 % more.
 const PAGE_SIZE: i64 = 65_536;

@@ -4,9 +4,7 @@ use rusqlite::{Connection, ErrorCode, Row, ToSql, params};
 use sha2::{Digest as _, Sha256};
 
 use super::SqliteStore;
-use super::checkpoint::checkpoint;
 use super::early;
-use super::open::WAL_PAGES;
 use super::read::{limit_value, unsigned};
 use crate::{
     Counts, Error, NewRun, QuarantineRecord, Refused, ResourceStore as _, Result, RunRecord,
@@ -103,14 +101,7 @@ impl RunStore for SqliteStore {
             found(changed)
         })?;
         self.flush()?;
-        // In WAL mode with `synchronous=NORMAL` only a checkpoint waits for the disk.
-        // Readers may keep it from being complete; the WAL is synced all the same.
-        // There can be one checkpoint at a time.
-        self.checkpointer = None;
-        self.connection
-            .pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-        checkpoint(&self.connection)?;
-        Ok(())
+        self.rest()
     }
 
     fn interrupt_stale_runs(&mut self, now: i64) -> Result<u64> {

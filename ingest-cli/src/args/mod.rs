@@ -190,6 +190,9 @@ pub(crate) struct Load {
     pub(crate) db: Db,
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Let nobody read an empty store before the run ends, which takes less work
+    #[arg(long)]
+    pub(crate) exclusive: bool,
     /// Exit with 3 if any record was quarantined
     #[arg(long)]
     pub(crate) strict: bool,

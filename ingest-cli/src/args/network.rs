@@ -83,6 +83,9 @@ pub(crate) struct Bulk {
     /// Give up the export that the server works at, and do nothing else
     #[arg(long, conflicts_with_all = ["resume", "since"])]
     pub(crate) cancel: bool,
+    /// Let nobody read an empty store while it is loaded, which takes less work
+    #[arg(long)]
+    pub(crate) exclusive: bool,
     /// Exit with 3 if any record was quarantined
     #[arg(long)]
     pub(crate) strict: bool,

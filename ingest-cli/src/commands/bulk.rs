@@ -20,7 +20,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Bulk) -> Result<Exit, Fail
     check_types(args.types.as_deref().unwrap_or_default())?;
     let settings = settings(context.connection(&args.connection)?, args);
     let around = context::surroundings()?;
-    let target = context.store(&args.db, &around)?;
+    let target = context
+        .store(&args.db, &around)?
+        .exclusive(args.exclusive)?;
     let state_path = context.state_path(target.access().file())?;
     let options = BulkOptions {
         since: since(&settings, args),

@@ -10,7 +10,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Load) -> Result<Exit, Fail
     let clock = &*around.clock;
     let (settings, organization) = context.settings(&args.source)?;
     let inputs = inputs(&args.source.paths)?;
-    let target = context.store(&args.db, &around)?;
+    let target = context
+        .store(&args.db, &around)?
+        .exclusive(args.exclusive)?;
     let mut store = target.access().open()?;
     let options = LoadOptions {
         organization,

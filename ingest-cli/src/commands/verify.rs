@@ -1,4 +1,3 @@
-use ingest_pipeline::access::SqliteFile;
 use serde_json::json;
 
 use crate::args;
@@ -10,10 +9,10 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Verify) -> Result<Exit, Fa
     let target = context.store(&args.db, &context::surroundings()?)?;
     let server = match &target {
         Target::Server(server) => server,
-        Target::File(SqliteFile(path)) => {
+        Target::File(_) | Target::Exclusive(_) => {
             let message = format!(
                 "the store is the file {}, which nobody else writes",
-                path.display()
+                target.name()
             );
             return Err(Failure::new(Exit::Usage, message)
                 .hint("verify is for a FHIR server; look at a file with PRAGMA integrity_check"));

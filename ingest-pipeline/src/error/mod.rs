@@ -286,7 +286,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Store(fhir_store::Error::Locked { .. }) => ErrorKind::Running,
+            Self::Store(fhir_store::Error::Locked { .. } | fhir_store::Error::Busy { .. }) => {
+                ErrorKind::Running
+            }
             Self::Store(fhir_store::Error::Interrupted) => ErrorKind::Interrupted,
             Self::Store(_) => ErrorKind::Store,
             Self::Config(_) => ErrorKind::Configuration,

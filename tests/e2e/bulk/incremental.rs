@@ -13,10 +13,19 @@ use crate::util::assert_counts;
 
 #[test]
 fn exactly_what_changed_is_counted() {
+    counts_what_changed(&[]);
+}
+
+#[test]
+fn also_where_the_first_run_has_the_store_for_itself() {
+    counts_what_changed(&["--exclusive"]);
+}
+
+fn counts_what_changed(arguments: &[&str]) {
     let site = Site::new(Data::synthetic(9, 20));
     let mut expected = Expected::default();
     let counts = expected.export(&site.ehr.data());
-    let first = site.completes(&[]);
+    let first = site.completes(arguments);
     assert_counts(
         &first,
         &[("created", counts.created), ("updated", 0), ("deleted", 0)],
@@ -27,7 +36,7 @@ fn exactly_what_changed_is_counted() {
     site.change(1, 20);
     let counts = expected.export(&site.ehr.data());
     assert!(counts.created > 0 && counts.updated > 0 && counts.deleted > 0);
-    let second = site.completes(&[]);
+    let second = site.completes(arguments);
     assert_counts(
         &second,
         &[
@@ -44,7 +53,7 @@ fn exactly_what_changed_is_counted() {
     assert_eq!(site.sinces(), [None, time], "as the manifest had it");
 
     let before = Dump::whole(&site.folder.reader());
-    let third = site.completes(&[]);
+    let third = site.completes(arguments);
     assert_counts(&third, &[("resources", 0), ("provenance", 0)]);
     before.assert_eq(&Dump::whole(&site.folder.reader()), "nothing changed");
     assert_eq!(

@@ -14,8 +14,9 @@ use crate::util::open;
 
 const FILES: Where = Where::File(Files::Any);
 
-fn start(site: &Site) -> Child {
-    site.folder.spawn(["bulk", "c", "--quiet"])
+fn start(site: &Site, arguments: &[&str]) -> Child {
+    let own = ["bulk", "c", "--quiet"];
+    site.folder.spawn(own.iter().chain(arguments))
 }
 
 /// What the state of a site is when its process has been killed.
@@ -62,7 +63,7 @@ fn assert_goes_on(site: &Site, expected: &Expected, what: &str) {
 fn killed_while_the_server_is_asked_for_an_export() {
     let site = Site::new(Data::synthetic(2, 5));
     site.faults(&["kick-off:1:delay=2000"]);
-    let child = start(&site);
+    let child = start(&site, &[]);
     // Its token is there, so the request is on its way or about to be.
     until("a token", || site.ehr.count(&Where::Token) > 0);
     kill(child);
@@ -76,7 +77,7 @@ fn killed_while_the_server_is_asked_for_an_export() {
 fn killed_while_exporting() {
     let site = Site::new(Data::synthetic(2, 5));
     site.faults(&["status:every:stuck"]);
-    let child = start(&site);
+    let child = start(&site, &[]);
     until("two looks", || site.ehr.count(&Where::Status) >= 2);
     kill(child);
     assert_resumable(&site);
@@ -88,7 +89,7 @@ fn killed_while_exporting() {
 fn killed_while_downloading() {
     let site = Site::new(Data::synthetic(2, 20));
     site.faults(&["file/Observation:every:delay=8000"]);
-    let child = start(&site);
+    let child = start(&site, &[]);
     let observations = Where::File(Files::Type("Observation".to_owned()));
     // All that comes before them is there, or soon will be.
     until("files", || site.downloaded().len() >= 5);
@@ -107,6 +108,15 @@ fn killed_while_downloading() {
 
 #[test]
 fn killed_while_processing() {
+    goes_on_after_processing(&[]);
+}
+
+#[test]
+fn killed_while_processing_into_a_store_that_nobody_else_reads() {
+    goes_on_after_processing(&["--exclusive"]);
+}
+
+fn goes_on_after_processing(arguments: &[&str]) {
     let data = Data::synthetic(4, 150);
     let settings = || {
         let mut settings = export();
@@ -114,7 +124,7 @@ fn killed_while_processing() {
         settings
     };
     let undisturbed = Site::with(data.clone(), settings());
-    undisturbed.completes(&[]);
+    undisturbed.completes(arguments);
     let expected = Expected::of(&data);
     expected.assert_in(&undisturbed, "undisturbed");
     let size = written(&undisturbed.folder.path("ingest.db"));
@@ -122,9 +132,9 @@ fn killed_while_processing() {
 
     let mut in_time = 0;
     for share in [20, 50, 80] {
-        let what = format!("killed at {share} % of the writing");
+        let what = format!("{arguments:?} killed at {share} % of the writing");
         let site = Site::with(data.clone(), settings());
-        let mut child = start(&site);
+        let mut child = start(&site, arguments);
         let store = site.folder.path("ingest.db");
         until("something in the store", || {
             written(&store) >= size * share / 100 || child.try_wait().is_ok_and(|end| end.is_some())

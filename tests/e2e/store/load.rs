@@ -152,6 +152,18 @@ fn a_file_that_is_named_is_the_store_all_the_same() {
 }
 
 #[test]
+fn a_server_is_read_by_whom_it_lets() {
+    let site = Site::new();
+    site.folder.lines("a.ndjson", &[patient("a", "")]);
+    let load = ["load", "--exclusive", "--json", "a.ndjson"];
+    let ran = site.folder.run(load).exits(2);
+    assert_eq!(ran.error_code(), "usage");
+    let error = ran.json()["error"].to_string();
+    assert!(error.contains("leave --exclusive out"), "{error}");
+    assert_eq!(site.server.requests().len(), 0);
+}
+
+#[test]
 fn the_state_of_a_server_is_no_store_of_its_own() {
     let site = Site::new();
     site.folder.lines("a.ndjson", &[patient("Zebulon", "")]);

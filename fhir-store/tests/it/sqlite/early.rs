@@ -287,7 +287,7 @@ fn everything(store: &mut dyn Store) -> BTreeMap<String, Vec<String>> {
 /// More than are written by one statement.
 const MOST_IDS: u8 = 80;
 
-fn start_run(store: &mut dyn Store, id: &str) {
+pub(super) fn start_run(store: &mut dyn Store, id: &str) {
     let run = NewRun {
         id,
         connection: None,
@@ -298,7 +298,7 @@ fn start_run(store: &mut dyn Store, id: &str) {
     store.start_run(&run).expect("start");
 }
 
-fn finish_run(store: &mut dyn Store, id: &str) {
+pub(super) fn finish_run(store: &mut dyn Store, id: &str) {
     let counts = Counts::default();
     store
         .finish_run(id, RunState::Completed, 1, &counts, None, None)

@@ -1,3 +1,4 @@
+mod alone;
 mod early;
 mod files;
 mod lines;
