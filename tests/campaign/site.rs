@@ -103,11 +103,16 @@ impl Site {
         faults: &[Fault],
         patience: Option<Duration>,
     ) -> Result<Vec<Ended>> {
+        let mut arguments = arguments.to_vec();
+        let loads = matches!(arguments[0], "load" | "bulk") && self.server.is_none();
+        if loads && self.random.chance(50) {
+            arguments.push("--exclusive");
+        }
         let limits = self.begin(faults);
-        let started = self.folder.start(arguments, &limits);
+        let started = self.folder.start(&arguments, &limits);
         let second = faults
             .contains(&Fault::Twice)
-            .then(|| self.folder.start(arguments, &limits));
+            .then(|| self.folder.start(&arguments, &limits));
         let mut hazards = Hazards::of(faults, &mut self.random);
         hazards.terminate = hazards.terminate.or(patience.map(Moment::After));
         let folder = self.folder.path("");

@@ -116,11 +116,18 @@ fn readable(path: &Path, patience: Duration) -> Result<Connection> {
     let open = |access| Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let mut connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(patience)?;
-    if is_half_done(&connection) {
-        // The first who may write takes it back.
-        look(&open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
-        connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(patience)?;
+    match look(&connection) {
+        Err(error) if is_half_done(&error) => {
+            // The first who may write takes it back.
+            look(&open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
+            connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(patience)?;
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            return Err(error.into());
+        }
+        // What else is wrong is said below.
+        _ => {}
     }
     if check_identity(&connection, path)? {
         return Err(Error::NotFound {
@@ -238,9 +245,8 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
 }
 
 /// Whether a writer was killed within a transaction, before the store had a WAL or in a first load without one.
-fn is_half_done(connection: &Connection) -> bool {
-    let error = look(connection).err();
-    let code = error.and_then(|error| Some(error.sqlite_error()?.extended_code));
+fn is_half_done(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
     code == Some(ffi::SQLITE_READONLY_ROLLBACK)
 }
 

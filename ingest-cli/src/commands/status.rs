@@ -1,10 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use ingest_pipeline::access::StoreAccess;
 use ingest_pipeline::state::State;
 use ingest_pipeline::state::inbox::InboxStatus;
-use ingest_pipeline::store::RunStore as _;
-use ingest_pipeline::{Clock as _, Held, SystemClock, millis};
+use ingest_pipeline::store::{self, RunStore as _};
+use ingest_pipeline::{Clock as _, Error, Held, SystemClock, millis};
 use serde::Serialize;
 
 use super::load;
@@ -19,9 +18,19 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     let access = target.access();
     let config = context.config()?;
     let state = context.state(access.file())?;
-    let (exists, held) = match access.records()? {
-        Some(mut records) => (true, records.report()?.unresolved),
-        None => (false, Vec::new()),
+    let (exists, locked, held) = match access.records() {
+        Ok(Some(mut records)) => (true, false, records.report()?.unresolved),
+        Ok(None) => (false, false, Vec::new()),
+        Err(Error::Store(store::Error::Busy { .. })) => (true, true, Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    // Of an empty store that its first load has for itself, no run has ended.
+    let holds = |run: &str| {
+        if locked {
+            Ok(false)
+        } else {
+            access.has_completed(run)
+        }
     };
     let held: Vec<_> = held.into_iter().map(Held::from).collect();
     let mut names: BTreeSet<_> = config.connections.keys().cloned().collect();
@@ -32,7 +41,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
     for name in names {
         let configured = config.connections.contains_key(&name);
         let found = match &state {
-            Some(state) => look(state, access, &name)?,
+            Some(state) => look(state, holds, &name)?,
             None => Found::default(),
         };
         connections.push(Connection {
@@ -45,11 +54,19 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
         report::json(&Status {
             store: target.name(),
             exists,
+            locked,
             held,
             connections,
         })?;
     } else {
-        let mut lines = text(&target.name(), exists, &connections);
+        let note = match (exists, locked) {
+            (false, _) => " (not made yet)",
+            (true, true) => {
+                " (can't be read now: a first load has it for itself, or another program locks it)"
+            }
+            (true, false) => "",
+        };
+        let mut lines = text(format!("store {}{note}", target.name()), &connections);
         lines.splice(1..1, load::held(&held));
         report::text(lines)?;
     }
@@ -60,6 +77,9 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
 struct Status {
     store: String,
     exists: bool,
+    /// Whether nobody can read it now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    locked: bool,
     /// What a server that is the store did not take yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     held: Vec<Held>,
@@ -140,10 +160,15 @@ struct Run {
     error: Option<String>,
 }
 
-fn look(state: &State, store: &dyn StoreAccess, name: &str) -> Result<Found, Failure> {
+/// `holds` tells whether the store has a run.
+fn look(
+    state: &State,
+    holds: impl Fn(&str) -> Result<bool, Error>,
+    name: &str,
+) -> Result<Found, Failure> {
     let now = millis(SystemClock.now());
     let running = state.holder(name, now)?;
-    let watermark = state.watermark(name, |run| store.has_completed(run))?;
+    let watermark = state.watermark(name, holds)?;
     let last = match state.runs(Some(name), 1)?.pop() {
         Some(run) => Some(Run {
             state: state.state_of(&run, now)?.as_str(),
@@ -163,9 +188,8 @@ fn look(state: &State, store: &dyn StoreAccess, name: &str) -> Result<Found, Fai
     })
 }
 
-fn text(store: &str, exists: bool, connections: &[Connection]) -> Vec<String> {
-    let none = if exists { "" } else { " (not made yet)" };
-    let mut lines = vec![format!("store {store}{none}")];
+fn text(store: String, connections: &[Connection]) -> Vec<String> {
+    let mut lines = vec![store];
     if connections.is_empty() {
         lines.push(
             "no connections are configured: write a configuration with ingest init".to_owned(),

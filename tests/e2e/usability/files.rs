@@ -171,6 +171,28 @@ fn a_store_that_somebody_writes() {
     folder.load(&["ok.ndjson"]);
 }
 
+#[test]
+fn a_store_that_a_first_load_has_for_itself() {
+    let folder = folder();
+    let path = folder.path("ingest.db");
+    let writer = fhir_store::SqliteStore::open_exclusive(path).expect("a store");
+    let words = [
+        "ingest.db can't be read now",
+        "a first load has it for itself",
+        "try again when that has ended",
+    ];
+    // Each waits for some seconds.
+    let told = folder.run(["runs", "list"]).exits(8).stderr;
+    assert!(words.iter().all(|word| told.contains(word)), "{told}");
+    // What else is known is shown.
+    let status = folder.run(["status", "--json"]).exits(0).json();
+    assert_eq!(status["locked"], true, "{status}");
+    drop(writer);
+    folder.load(&["ok.ndjson"]);
+    let status = folder.run(["status", "--json"]).exits(0).json();
+    assert!(status["locked"].is_null(), "{status}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_that_are_not_utf_8() {

@@ -226,6 +226,11 @@ impl<'a> Work<'a> {
                     there.push(fetch);
                     gathered.push(record);
                 }
+                // A first load has the store for itself: that is no fault of the fetch.
+                Read::Failed(FetchError::Store(error)) if error.kind() == ErrorKind::Running => {
+                    self.give_back(&[fetch])?;
+                    let _ = self.around.interrupt.sleep(&*self.around.clock, PAUSE);
+                }
                 // Who waits for the end of it would wait until all are given up.
                 Read::Failed(FetchError::Store(error)) if self.options.drain => {
                     self.give_back(&[fetch])?;

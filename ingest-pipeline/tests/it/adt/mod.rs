@@ -5,5 +5,6 @@ mod corpus;
 mod inbox;
 mod judge;
 mod promises;
+mod shut;
 mod site;
 mod work;

@@ -7,7 +7,7 @@ use ehr_sandbox::adt::{Day, MergeStyle, Outcome};
 use ehr_sandbox::{Builder, Data, FaultPlan, Sandbox, SearchSettings, Where};
 use fhir_http::testing::FakeClock;
 use fhir_http::{Clock as _, SystemRandom};
-use ingest_pipeline::access::SqliteFile;
+use ingest_pipeline::access::{SqliteFile, StoreAccess};
 use ingest_pipeline::adt::{Inbox, Received, Receiver, Rules, Shown, Work, WorkOptions};
 use ingest_pipeline::connect::Surroundings;
 use ingest_pipeline::state::inbox::Revived;
@@ -16,14 +16,14 @@ use ingest_pipeline::{Interrupt, RunSummary, millis};
 
 use super::site::{self, code};
 
-struct Site {
-    own: site::Site,
+pub(super) struct Site {
+    pub(super) own: site::Site,
     sandbox: Sandbox,
     clock: Arc<FakeClock>,
 }
 
 impl Site {
-    fn new(build: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(super) fn new(build: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Arc::new(FakeClock::new(crate::site::start()));
         let builder = Sandbox::builder()
             .open()
@@ -54,7 +54,7 @@ impl Site {
         }
     }
 
-    fn receiver(&self) -> Receiver {
+    pub(super) fn receiver(&self) -> Receiver {
         let inbox = Inbox::open(&self.own.state_path(), self.own.archive()).unwrap();
         Receiver::new(
             Rules::new(&self.own.settings),
@@ -66,20 +66,24 @@ impl Site {
 
     /// Fetches until nothing is left to do.
     fn drain(&self) -> RunSummary {
+        self.drain_into(&SqliteFile(self.own.db()))
+    }
+
+    pub(super) fn drain_into(&self, store: &dyn StoreAccess) -> RunSummary {
         let around = self.around();
         let options = WorkOptions {
             drain: true,
             ..WorkOptions::new(around.run_id())
         };
-        let (store, state) = (SqliteFile(self.own.db()), self.own.state_path());
+        let state = self.own.state_path();
         let spool = self.own.db().parent().unwrap().to_owned();
         let shown = Shown::new([("c".to_owned(), self.own.archive())]);
         let settings = vec![self.own.settings.clone()];
-        let mut work = Work::new(settings, &around, &store, spool, &state, shown, options).unwrap();
+        let mut work = Work::new(settings, &around, store, spool, &state, shown, options).unwrap();
         work.run().unwrap()
     }
 
-    fn store(&self) -> SqliteStore {
+    pub(super) fn store(&self) -> SqliteStore {
         SqliteStore::open_read_only(self.own.db()).unwrap()
     }
 
@@ -103,7 +107,7 @@ impl Site {
     }
 
     /// Number of an invented patient, with the MRN its record has.
-    fn mrn(&self, number: usize) -> (String, String) {
+    pub(super) fn mrn(&self, number: usize) -> (String, String) {
         let data = self.sandbox.data();
         let patient = data
             .resources()
@@ -124,7 +128,7 @@ impl Site {
 }
 
 /// About a patient, as the sandbox's hospital names them.
-fn message(trigger: &str, control_id: &str, mrn: &str, more: &str) -> Vec<u8> {
+pub(super) fn message(trigger: &str, control_id: &str, mrn: &str, more: &str) -> Vec<u8> {
     let oid = Data::MRN_SYSTEM.trim_start_matches("urn:oid:");
     format!(
         "MSH|^~\\&|REG|GHH|IN|R|20270115080000||ADT^{trigger}|{control_id}|P|2.5.1\r\
