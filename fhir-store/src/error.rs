@@ -21,7 +21,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Somebody reads or writes the store who lets nobody in meanwhile, as a first load does that has it for itself.
-    #[error("{} can't be read now: a first load has it for itself, or another program locks it; try again when that has ended", path.display())]
+    #[error("{} can't be opened now: a first load has it for itself, or another program locks it; try again when that has ended", path.display())]
     Busy {
         /// The store.
         path: PathBuf,

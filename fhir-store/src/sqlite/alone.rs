@@ -62,7 +62,7 @@ fn take(connection: &Connection) -> Result<bool> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     match taken {
         Ok(()) => Ok(true),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+        Err(error) if is_busy(&error) => {
             // It still has its WAL.
             connection.execute_batch("PRAGMA locking_mode = NORMAL")?;
             Ok(false)
@@ -73,11 +73,12 @@ fn take(connection: &Connection) -> Result<bool> {
 
 /// Lets everybody read it again.
 pub(super) fn give_back(connection: &Connection) -> Result<()> {
-    // The lock is let go by what comes next, and by `DELETE` the journal.
-    connection.execute_batch(
-        "PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE; PRAGMA journal_mode = WAL",
-    )?;
-    Ok(())
+    connection.execute_batch("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE")?;
+    match connection.execute_batch("PRAGMA journal_mode = WAL") {
+        // Somebody was quick, and reads it already: it has a WAL when it is opened the next time.
+        Err(error) if is_busy(&error) => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// Removes what is left of the journal of a process that was killed between two transactions.
@@ -86,10 +87,16 @@ pub(super) fn give_back(connection: &Connection) -> Result<()> {
 pub(super) fn remove_journal(connection: &Connection, path: &Path) -> Result<()> {
     let mut journal = path.as_os_str().to_owned();
     journal.push("-journal");
-    if Path::new(&journal).exists() {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" && Path::new(&journal).exists() {
         connection.execute_batch("PRAGMA journal_mode = PERSIST; PRAGMA journal_mode = DELETE")?;
     }
     Ok(())
+}
+
+/// Whether somebody else has it.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 #[cfg(test)]
@@ -109,5 +116,30 @@ mod tests {
         assert!(matches!(read(), Err(Error::Busy { .. })));
         drop(store);
         read().unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_comes_when_the_run_ends_does_not_make_it_fail() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("store.db");
+        let store = SqliteStore::open_exclusive(&path).unwrap();
+        let mode = |connection: &Connection| -> String {
+            let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+            mode.unwrap()
+        };
+        // As if it were between the lock and the WAL.
+        let connection = &store.connection;
+        connection
+            .execute_batch("PRAGMA locking_mode = NORMAL; SELECT count(*) FROM run")
+            .unwrap();
+        let reader = Connection::open(&path).unwrap();
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM run")
+            .unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        give_back(connection).unwrap();
+        assert_eq!(mode(connection), "delete");
+        drop((reader, store));
+        assert_eq!(mode(&SqliteStore::open(&path).unwrap().connection), "wal");
     }
 }

@@ -123,9 +123,7 @@ fn readable(path: &Path, patience: Duration) -> Result<Connection> {
             connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             connection.busy_timeout(patience)?;
         }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-            return Err(error.into());
-        }
+        Err(error) if alone::is_busy(&error) => return Err(error.into()),
         // What else is wrong is said below.
         _ => {}
     }

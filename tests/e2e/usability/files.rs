@@ -177,7 +177,7 @@ fn a_store_that_a_first_load_has_for_itself() {
     let path = folder.path("ingest.db");
     let writer = fhir_store::SqliteStore::open_exclusive(path).expect("a store");
     let words = [
-        "ingest.db can't be read now",
+        "ingest.db can't be opened now",
         "a first load has it for itself",
         "try again when that has ended",
     ];
