@@ -13,7 +13,7 @@ impl SqliteStore {
     /// Opens a store as [`open`](Self::open) does; an empty one is read by nobody else until its first run has ended.
     ///
     /// A first load takes an eighth less CPU time so, as it needs no WAL.
-    /// Whoever opens the store for reading meanwhile gets [`Error::Busy`], other programs SQLite's "database is locked".
+    /// Whoever opens the store for reading meanwhile gets [`Error::Busy`](crate::Error::Busy), other programs SQLite's "database is locked".
     /// What is flushed survives a loss of power too.
     ///
     /// A store that has resources, or that somebody reads just now, stays readable: see [`is_exclusive`](Self::is_exclusive).

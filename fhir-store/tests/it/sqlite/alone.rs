@@ -116,6 +116,7 @@ fn a_crash_loses_only_what_was_not_flushed() {
         "much of the open transaction is in the file"
     );
 
+    assert_private(&journal(&path));
     for copied in [&within, &between] {
         assert!(journal(copied).exists());
         // The first who reads it takes back what was half done.
@@ -170,4 +171,16 @@ fn assert_usual(path: &Path) {
     let mode = raw.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
     assert_eq!(mode.expect("a mode"), "wal");
     assert!(!journal(path).exists());
+}
+
+/// It has pages with patient data.
+fn assert_private(file: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(file).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
+    }
+    #[cfg(not(unix))]
+    let _ = file;
 }
