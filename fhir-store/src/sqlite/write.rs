@@ -77,7 +77,6 @@ impl Writer {
     }
 
     /// The sequence number given out last.
-    #[cfg(feature = "server")]
     pub(super) const fn last_sequence(&self) -> i64 {
         self.last_seq
     }
