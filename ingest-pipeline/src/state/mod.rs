@@ -72,6 +72,7 @@ impl State {
 
     /// What is written over this connection may be lost with the power, the
     /// last of it first: for what is found out again by whoever lacks it.
+    #[cfg(feature = "bulk")]
     pub(crate) fn without_syncs(&mut self) -> Result<()> {
         self.connection
             .pragma_update(None, "synchronous", "NORMAL")
