@@ -61,7 +61,11 @@ fn take(connection: &Connection) -> Result<bool> {
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST");
     connection.busy_timeout(BUSY_TIMEOUT)?;
     match taken {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            // Without a WAL, SQLite promises only so that a loss of power leaves it whole.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            Ok(true)
+        }
         Err(error) if is_busy(&error) => {
             // It still has its WAL.
             connection.execute_batch("PRAGMA locking_mode = NORMAL")?;
@@ -74,10 +78,14 @@ fn take(connection: &Connection) -> Result<bool> {
 /// Lets everybody read it again.
 pub(super) fn give_back(connection: &Connection) -> Result<()> {
     connection.execute_batch("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE")?;
+    // The change to a WAL is one more transaction without it.
     match connection.execute_batch("PRAGMA journal_mode = WAL") {
         // Somebody was quick, and reads it already: it has a WAL when it is opened the next time.
         Err(error) if is_busy(&error) => Ok(()),
-        other => Ok(other?),
+        other => {
+            other?;
+            Ok(connection.pragma_update(None, "synchronous", "NORMAL")?)
+        }
     }
 }
 
@@ -116,6 +124,22 @@ mod tests {
         assert!(matches!(read(), Err(Error::Busy { .. })));
         drop(store);
         read().unwrap();
+    }
+
+    #[test]
+    fn every_commit_waits_for_the_disk_while_there_is_no_wal() {
+        let folder = TempDir::new().unwrap();
+        let store = SqliteStore::open_exclusive(folder.path().join("store.db")).unwrap();
+        let synchronous = || -> i64 {
+            let level = store
+                .connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0));
+            level.unwrap()
+        };
+        let (normal, full) = (1, 2);
+        assert_eq!(synchronous(), full);
+        give_back(&store.connection).unwrap();
+        assert_eq!(synchronous(), normal);
     }
 
     #[test]
