@@ -11,8 +11,8 @@ DuckDB does the same work as far as it can: parse, key, hash, upsert by key wher
 the hash differs. Its hash is of the text as it is, not of a canonical form, and
 it keeps no versions and no Provenance. sqlite-utils upserts by key into columns
 and hashes nothing; cumulus-etl takes identities out and writes NDJSON again.
-Nobody can read a store of DuckDB or sqlite-utils while it is written: beside that
-is `--exclusive`.
+Nobody can read a store of DuckDB or sqlite-utils while it is written: what compares
+with that is `--exclusive`.
 """
 
 import argparse
