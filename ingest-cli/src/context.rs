@@ -219,9 +219,7 @@ impl Target {
     /// What people know it by.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(SqliteFile(path)) | Self::Exclusive(ExclusiveFile(SqliteFile(path))) => {
-                path.display().to_string()
-            }
+            Self::File(_) | Self::Exclusive(_) => self.access().file().display().to_string(),
             Self::Server(server) => server.base().to_owned(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::SqliteStore;
-use super::open::BUSY_TIMEOUT;
+use super::open::{BUSY_TIMEOUT, beside};
 use crate::Result;
 
 impl SqliteStore {
@@ -57,15 +57,13 @@ impl Drop for SqliteStore {
 fn take(connection: &Connection) -> Result<bool> {
     connection.busy_timeout(Duration::ZERO)?;
     // The lock that leaving the WAL takes is kept, and the journal is not removed after each transaction.
-    let taken =
-        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST");
+    // With `FULL`, SQLite promises that a loss of power leaves the store whole without a WAL, too.
+    let taken = connection.execute_batch(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL",
+    );
     connection.busy_timeout(BUSY_TIMEOUT)?;
     match taken {
-        Ok(()) => {
-            // Without a WAL, SQLite promises only so that a loss of power leaves it whole.
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
         Err(error) if is_busy(&error) => {
             // It still has its WAL.
             connection.execute_batch("PRAGMA locking_mode = NORMAL")?;
@@ -79,13 +77,10 @@ fn take(connection: &Connection) -> Result<bool> {
 pub(super) fn give_back(connection: &Connection) -> Result<()> {
     connection.execute_batch("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE")?;
     // The change to a WAL is one more transaction without it.
-    match connection.execute_batch("PRAGMA journal_mode = WAL") {
+    match connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL") {
         // Somebody was quick, and reads it already: it has a WAL when it is opened the next time.
         Err(error) if is_busy(&error) => Ok(()),
-        other => {
-            other?;
-            Ok(connection.pragma_update(None, "synchronous", "NORMAL")?)
-        }
+        other => Ok(other?),
     }
 }
 
@@ -93,17 +88,18 @@ pub(super) fn give_back(connection: &Connection) -> Result<()> {
 ///
 /// Nothing in it counts; but it has pages with patient data.
 pub(super) fn remove_journal(connection: &Connection, path: &Path) -> Result<()> {
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-journal");
+    if !beside(path, "-journal").exists() {
+        return Ok(());
+    }
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if mode != "wal" && Path::new(&journal).exists() {
+    if mode != "wal" {
         connection.execute_batch("PRAGMA journal_mode = PERSIST; PRAGMA journal_mode = DELETE")?;
     }
     Ok(())
 }
 
 /// Whether somebody else has it.
-pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 

@@ -113,21 +113,23 @@ fn readable(path: &Path, patience: Duration) -> Result<Connection> {
             path: path.to_owned(),
         });
     }
-    let open = |access| Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let open = |access| -> Result<Connection> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(patience)?;
+        Ok(connection)
+    };
     let mut connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.busy_timeout(patience)?;
-    match look(&connection) {
-        Err(error) if is_half_done(&error) => {
+    let empty = match check_identity(&connection, path) {
+        Err(Error::ReadOnly) if is_half_done(&connection) => {
             // The first who may write takes it back.
             look(&open(OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
             connection = open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            connection.busy_timeout(patience)?;
+            check_identity(&connection, path)?
         }
-        Err(error) if alone::is_busy(&error) => return Err(error.into()),
-        // What else is wrong is said below.
-        _ => {}
-    }
-    if check_identity(&connection, path)? {
+        empty => empty?,
+    };
+    if empty {
         return Err(Error::NotFound {
             path: path.to_owned(),
         });
@@ -142,16 +144,16 @@ fn readable(path: &Path, patience: Duration) -> Result<Connection> {
     }
 }
 
-/// Says which file it is that this user may not open: SQLite only has a number for it.
+/// Says which file it is that this user may not open, now or ever: SQLite only has a number for it.
 fn named(path: &Path, error: Error) -> Error {
-    let problem = match &error {
-        Error::ReadOnly => "the file or its folder is read-only",
-        Error::Sqlite { source } if is(&**source, &[ErrorCode::DatabaseBusy]) => {
+    let problem = match (&error, code(&error)) {
+        (Error::ReadOnly, _) => "the file or its folder is read-only",
+        (_, Some(ErrorCode::DatabaseBusy)) => {
             return Error::Busy {
                 path: path.to_owned(),
             };
         }
-        Error::Sqlite { source } if is(&**source, BARRED) => "SQLite can't open it",
+        (_, Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied)) => "SQLite can't open it",
         _ => return error,
     };
     Error::Open {
@@ -160,13 +162,13 @@ fn named(path: &Path, error: Error) -> Error {
     }
 }
 
-fn is(error: &(dyn std::error::Error + Send + Sync + 'static), codes: &[ErrorCode]) -> bool {
-    let error = error.downcast_ref::<rusqlite::Error>();
-    let code = error.and_then(rusqlite::Error::sqlite_error_code);
-    code.is_some_and(|code| codes.contains(&code))
+fn code(error: &Error) -> Option<ErrorCode> {
+    let Error::Sqlite { source } = error else {
+        return None;
+    };
+    let error = source.downcast_ref::<rusqlite::Error>()?;
+    error.sqlite_error_code()
 }
-
-const BARRED: &[ErrorCode] = &[ErrorCode::CannotOpen, ErrorCode::PermissionDenied];
 
 /// Refuses the releases of SQLite in which a WAL reset can lose a committed page.
 fn check_library() -> Result<()> {
@@ -179,9 +181,14 @@ fn check_library() -> Result<()> {
 }
 
 fn lock_path(path: &Path) -> PathBuf {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    PathBuf::from(lock_path)
+    beside(path, ".lock")
+}
+
+/// The file whose name is that of the store and `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -243,8 +250,9 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<bool> {
 }
 
 /// Whether a writer was killed within a transaction, before the store had a WAL or in a first load without one.
-fn is_half_done(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|error| error.extended_code);
+fn is_half_done(connection: &Connection) -> bool {
+    let error = look(connection).err();
+    let code = error.and_then(|error| Some(error.sqlite_error()?.extended_code));
     code == Some(ffi::SQLITE_READONLY_ROLLBACK)
 }
 

@@ -25,13 +25,7 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
         Err(error) => return Err(error.into()),
     };
     // Of an empty store that its first load has for itself, no run has ended.
-    let holds = |run: &str| {
-        if locked {
-            Ok(false)
-        } else {
-            access.has_completed(run)
-        }
-    };
+    let holds = |run: &str| Ok(!locked && access.has_completed(run)?);
     let held: Vec<_> = held.into_iter().map(Held::from).collect();
     let mut names: BTreeSet<_> = config.connections.keys().cloned().collect();
     if let Some(state) = &state {
@@ -59,12 +53,12 @@ pub(crate) fn run(context: &Context<'_>, args: &args::Status) -> Result<Exit, Fa
             connections,
         })?;
     } else {
-        let note = match (exists, locked) {
-            (false, _) => " (not made yet)",
-            (true, true) => {
-                " (can't be read now: a first load has it for itself, or another program locks it)"
-            }
-            (true, false) => "",
+        let note = if locked {
+            " (can't be read now: a first load has it for itself, or another program locks it)"
+        } else if exists {
+            ""
+        } else {
+            " (not made yet)"
         };
         let mut lines = text(format!("store {}{note}", target.name()), &connections);
         lines.splice(1..1, load::held(&held));

@@ -8,8 +8,9 @@ use fhir_store::{ResourceStore as _, SqliteStore};
 use rusqlite::{Connection, ErrorCode};
 use tempfile::TempDir;
 
-use super::early::{finish_run, start_run};
-use super::{assert_conforms, content, has, patient, put, store_path};
+use super::{
+    assert_conforms, content, fill, filled, finish_run, has, patient, put, start_run, store_path,
+};
 
 #[test]
 fn a_store_conforms_while_nobody_else_can_read_it() {
@@ -121,25 +122,21 @@ fn a_crash_loses_only_what_was_not_flushed() {
         assert!(journal(copied).exists());
         // The first who reads it takes back what was half done.
         let reader = &mut SqliteStore::open_read_only(copied).expect("open");
-        assert!(has(reader, "flushed") && !has(reader, "0"), "{copied:?}");
+        assert!(
+            has(reader, "flushed") && !has(reader, &filled(0)),
+            "{copied:?}"
+        );
         let mut store = SqliteStore::open_exclusive(copied).expect("open");
         assert!(!store.is_exclusive(), "it isn't empty");
         fill(&mut store);
         store.flush().expect("flush");
-        assert!(has(reader, "flushed") && has(reader, "0"), "{copied:?}");
+        assert!(
+            has(reader, "flushed") && has(reader, &filled(0)),
+            "{copied:?}"
+        );
         assert_usual(copied);
         drop(store);
         assert!(!content(copied).is_empty(), "integrity_check says ok");
-    }
-}
-
-/// More than the cache holds.
-fn fill(store: &mut SqliteStore) {
-    let body = "x".repeat(30);
-    let ids: Vec<String> = (0..40_000).map(|number| number.to_string()).collect();
-    for chunk in ids.chunks(1_000) {
-        let batch: Vec<_> = chunk.iter().map(|id| patient(id, &body)).collect();
-        put(store, &batch);
     }
 }
 

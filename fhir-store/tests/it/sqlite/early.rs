@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fhir_store::{
-    Amend, Counts, Delete, InMemoryStore, NewRun, Put, Remediation, ResourceStore as _, RunState,
-    RunStore as _, SqliteStore, Store, Stored,
+    Amend, Delete, InMemoryStore, Put, Remediation, ResourceStore as _, RunStore as _, SqliteStore,
+    Store, Stored,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{assert_conforms, content, context, has, patient, put, store_path};
+use super::{
+    assert_conforms, content, context, finish_run, has, patient, put, start_run, store_path,
+};
 use crate::sqlite::with_identifier;
 
 #[test]
@@ -286,24 +288,6 @@ fn everything(store: &mut dyn Store) -> BTreeMap<String, Vec<String>> {
 
 /// More than are written by one statement.
 const MOST_IDS: u8 = 80;
-
-pub(super) fn start_run(store: &mut dyn Store, id: &str) {
-    let run = NewRun {
-        id,
-        connection: None,
-        kind: "load",
-        source_system: "urn:test:a",
-        started: 0,
-    };
-    store.start_run(&run).expect("start");
-}
-
-pub(super) fn finish_run(store: &mut dyn Store, id: &str) {
-    let counts = Counts::default();
-    store
-        .finish_run(id, RunState::Completed, 1, &counts, None, None)
-        .expect("finish");
-}
 
 fn is_indexed(path: &Path) -> bool {
     let raw = Connection::open(path).expect("open");

@@ -9,8 +9,8 @@ mod views;
 use std::path::{Path, PathBuf};
 
 use fhir_store::{
-    Identifier, Put, PutOutcome, ResourceStore as _, Sha256Ids, SqliteStore, WriteContext,
-    conformance,
+    Counts, Identifier, NewRun, Put, PutOutcome, ResourceStore as _, RunState, Sha256Ids,
+    SqliteStore, Store, WriteContext, conformance,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -97,6 +97,38 @@ fn put(store: &mut SqliteStore, batch: &[Put<'_>]) -> Vec<PutOutcome> {
     let mut outcomes = Vec::new();
     store.put(&context(), batch, &mut outcomes).expect("put");
     outcomes
+}
+
+/// More than the cache holds, in ids that [`filled`] gives.
+fn fill(store: &mut SqliteStore) {
+    let big = "x".repeat(30);
+    let ids: Vec<String> = (0..40_000).map(filled).collect();
+    for chunk in ids.chunks(1_000) {
+        let batch: Vec<_> = chunk.iter().map(|id| patient(id, &big)).collect();
+        put(store, &batch);
+    }
+}
+
+fn filled(number: usize) -> String {
+    format!("{number:0>60}")
+}
+
+fn start_run(store: &mut dyn Store, id: &str) {
+    let run = NewRun {
+        id,
+        connection: None,
+        kind: "load",
+        source_system: "urn:test:a",
+        started: 0,
+    };
+    store.start_run(&run).expect("start");
+}
+
+fn finish_run(store: &mut dyn Store, id: &str) {
+    let counts = Counts::default();
+    store
+        .finish_run(id, RunState::Completed, 1, &counts, None, None)
+        .expect("finish");
 }
 
 fn has(store: &mut SqliteStore, id: &str) -> bool {

@@ -7,7 +7,7 @@ use fhir_store::{
 };
 use tempfile::TempDir;
 
-use super::{content, has, patient, put, store_path};
+use super::{content, fill, has, patient, put, store_path};
 
 const RUN: NewRun<'_> = NewRun {
     id: "01A",
@@ -47,13 +47,8 @@ fn a_crash_loses_only_what_was_not_flushed() {
     let mut store = SqliteStore::open(&path).expect("open");
     put(&mut store, &[patient("flushed", "1")]);
     store.flush().expect("flush");
-    let big = "x".repeat(30);
-    // Far more than the cache holds: part of the open transaction is in the WAL.
-    let ids: Vec<String> = (0..40_000).map(|number| format!("{number:0>60}")).collect();
-    for chunk in ids.chunks(1_000) {
-        let batch: Vec<_> = chunk.iter().map(|id| patient(id, &big)).collect();
-        put(&mut store, &batch);
-    }
+    // Part of the open transaction is in the WAL.
+    fill(&mut store);
 
     let copy = folder.path().join("copy.db");
     for suffix in ["", "-wal"] {
