@@ -1,7 +1,7 @@
 //! Normalizing without a store.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,7 +10,7 @@ use fhir_normalize::{Conditional, Normalized, Normalizer, Record, Rejected, Sett
 
 use crate::matches::Matches;
 use crate::source::{self, Chunks, Content, Input};
-use crate::{Error, Event, Observer, Result};
+use crate::{Error, Event, Interrupt, Observer, Result};
 
 /// How [`normalize`] works.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct NormalizeSummary {
 /// Writes the normalized form of every resource in `inputs`, in order.
 ///
 /// The input is read at least twice, since references can point at what
-/// comes later; standard input is kept in a temporary file for that.
+/// comes later; what comes by a pipe is kept in a temporary file for that.
 ///
 /// # Errors
 /// Where `out` or a temporary file can't be written. Bad input is no error:
@@ -67,14 +67,7 @@ pub fn normalize(
     out: &mut dyn Write,
     observer: &mut dyn Observer,
 ) -> Result<NormalizeSummary> {
-    let kept = keep_stdin(inputs, &options.spool)?;
-    let inputs: Vec<_> = inputs
-        .iter()
-        .map(|input| match &kept {
-            Some(stdin) if input.is_stdin() => stdin.clone(),
-            _ => input.clone(),
-        })
-        .collect();
+    let inputs = keep_pipes(inputs, &options.spool)?;
     let mut job = Job {
         options,
         inputs: &inputs,
@@ -84,20 +77,45 @@ pub fn normalize(
     job.write(&matches, out, observer)
 }
 
-/// In a file without a name, which is gone with the process however it ends.
-fn keep_stdin(inputs: &[Input], folder: &Path) -> Result<Option<Input>> {
-    if !inputs.iter().any(Input::is_stdin) {
-        return Ok(None);
+/// The same inputs, with each that can be read only once in a file without a
+/// name, which is gone with the process however it ends.
+fn keep_pipes(inputs: &[Input], folder: &Path) -> Result<Vec<Input>> {
+    let mut kept: Vec<Input> = Vec::new();
+    for input in inputs {
+        // The same once more, where it is named twice.
+        let before = inputs.iter().take(kept.len()).position(|own| own == input);
+        kept.push(match before {
+            _ if !input.piped => input.clone(),
+            Some(before) => kept[before].clone(),
+            None => keep(input, folder)?,
+        });
     }
-    let keep = || {
-        let mut file = tempfile::tempfile_in(folder)?;
-        let size = io::copy(&mut io::stdin().lock(), &mut file)?;
-        Ok(Input::opened(file, size, Input::stdin().name()))
+    Ok(kept)
+}
+
+fn keep(input: &Input, folder: &Path) -> Result<Input> {
+    let unread = |source| Error::Input {
+        path: input.name().into(),
+        source,
     };
-    keep().map(Some).map_err(|source| Error::Spool {
+    let unwritten = |source| Error::Spool {
         folder: folder.to_owned(),
         source,
-    })
+    };
+    let mut pipe = source::pipe(input, &Interrupt::new()).map_err(unread)?;
+    let mut file = tempfile::tempfile_in(folder).map_err(unwritten)?;
+    let (mut buffer, mut size) = (vec![0; 64 * 1024], 0);
+    loop {
+        let read = pipe.read(&mut buffer).map_err(unread)?;
+        if read == 0 {
+            return Ok(Input {
+                document: input.document,
+                ..Input::opened(file, size, input.name())
+            });
+        }
+        file.write_all(&buffer[..read]).map_err(unwritten)?;
+        size += read as u64;
+    }
 }
 
 struct Job<'a> {
@@ -216,7 +234,7 @@ impl Job<'_> {
         for input in self.inputs {
             let name = input.name();
             let mut number = 0;
-            let opened = source::open(input, &self.options.spool, &position);
+            let opened = source::open(input, &self.options.spool, &position, &Interrupt::new());
             let mut chunks = match opened.and_then(source::Text::proved) {
                 Ok(reader) => Chunks::new(reader, input, self.options.max_line),
                 Err(reason) => {

@@ -16,6 +16,7 @@ mod kill;
 mod load;
 mod order;
 mod paths;
+mod pipes;
 mod privacy;
 mod r4_examples;
 #[path = "../campaign/random.rs"]

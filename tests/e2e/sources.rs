@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use crate::generate::{bundle, mixed, observation, patient};
 use crate::util::{Ran, Sandbox, assert_counts};
 
-fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_ref()).expect("memory");
     encoder.finish().expect("memory")

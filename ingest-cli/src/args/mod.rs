@@ -160,7 +160,7 @@ pub(crate) struct Source {
     /// Longest line or JSON document that is taken, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     pub(crate) max_line: usize,
-    /// NDJSON files (gzipped or not), JSON files of a resource or Bundle, folders; - is stdin
+    /// NDJSON files (gzipped or not), JSON files of a resource or Bundle, pipes, folders; - is stdin
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }

@@ -276,7 +276,7 @@ impl Feed<'_> {
 
     fn outcome(&self, item: &Item, record: &FileRecord) {
         let input = self.exported(item, record, None);
-        let opened = source::open(&input, self.folder, &Arc::default());
+        let opened = source::open(&input, self.folder, &Arc::default(), self.interrupt);
         let issues = match opened.and_then(source::Text::proved) {
             Ok(text) => {
                 let mut issues = ServerIssues::default();

@@ -55,7 +55,9 @@ impl Reader<'_> {
     pub(super) fn run(mut self) {
         // The channel is closed when the writer has given up.
         let (pieces, interrupt) = (self.pieces.clone(), self.interrupt);
-        let send = |piece| pieces.send(piece).is_ok() && !interrupt.is_interrupted();
+        // Before as well: a pipe that was left is no file that can't be read.
+        let going = || !interrupt.is_interrupted();
+        let send = |piece| going() && pieces.send(piece).is_ok() && going();
         let mut coming = None;
         while let Some((mut file, chunks)) = coming.take().or_else(|| self.next()) {
             if self.source.is_at_hand() {
@@ -95,7 +97,7 @@ impl Reader<'_> {
                 return (file, Err(FileRefused(reason)));
             }
         };
-        let opened = source::open(&input, &self.options.spool, self.position);
+        let opened = source::open(&input, &self.options.spool, self.position, self.interrupt);
         let (text, proof) = match opened.map(source::Text::unproved) {
             Ok((text, proof)) => (Ok(text), proof),
             Err(refused) => (Err(refused), None),

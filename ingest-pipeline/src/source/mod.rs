@@ -3,12 +3,13 @@
 mod chunk;
 mod gzip;
 mod open;
+mod pipe;
 mod supply;
 mod walk;
 
 pub(crate) use chunk::{Chunk, Chunks, Content};
 pub(crate) use gzip::Proof;
-pub(crate) use open::{Text, open};
+pub(crate) use open::{Text, open, pipe};
 pub(crate) use supply::Files;
 #[cfg(feature = "adt")]
 pub(crate) use supply::Given;

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::gzip::{Placed, Proof, decoder, is_gzip};
+use super::pipe::Pipe;
 use super::{FileRefused, Input};
+use crate::Interrupt;
 
 /// The decoded text of an input.
 pub(crate) struct Text {
@@ -32,27 +34,44 @@ impl Text {
 }
 
 /// Opens an input for reading its decoded text. `position` is kept at the
-/// number of bytes read of the file as it is stored.
+/// number of bytes read of the file as it is stored. Where the input keeps its
+/// reader waiting, `interrupt` makes it fail.
 pub(crate) fn open(
     input: &Input,
     spool: &Path,
     position: &Arc<AtomicU64>,
+    interrupt: &Interrupt,
 ) -> Result<Text, FileRefused> {
     let file = match (&input.opened, &input.path) {
         (Some(opened), _) => Arc::clone(&opened.0),
-        (None, Some(path)) => Arc::new(Mutex::new(File::open(path)?)),
-        (None, None) => return stdin(spool, position),
+        (None, Some(path)) if !input.piped => Arc::new(Mutex::new(File::open(path)?)),
+        _ => return piped(pipe(input, interrupt)?, spool, position),
     };
     let file = Placed::at_start(file);
     let gzip = is_gzip(&peek(&mut file.clone())?);
     Ok(text(file, gzip, input.verified, position))
 }
 
-fn stdin(spool: &Path, position: &Arc<AtomicU64>) -> Result<Text, FileRefused> {
-    let mut stdin = io::stdin();
-    let head = peek(&mut stdin)?;
+/// Opens what can be read only once.
+pub(crate) fn pipe(input: &Input, interrupt: &Interrupt) -> io::Result<impl Read + Send + use<>> {
+    let path = input.path.clone();
+    let open = move || {
+        Ok(match path {
+            Some(path) => Box::new(File::open(path)?) as Box<dyn Read>,
+            None => Box::new(io::stdin()),
+        })
+    };
+    Pipe::open(open, interrupt.clone())
+}
+
+fn piped(
+    mut pipe: impl Read + Send + 'static,
+    spool: &Path,
+    position: &Arc<AtomicU64>,
+) -> Result<Text, FileRefused> {
+    let head = peek(&mut pipe)?;
     let gzip = is_gzip(&head);
-    let mut whole = io::Cursor::new(head).chain(stdin);
+    let mut whole = io::Cursor::new(head).chain(pipe);
     if !gzip {
         return Ok(Text {
             reader: Box::new(Counted {

@@ -80,8 +80,8 @@ impl Source for Files<'_> {
 
     fn is_at_hand(&self) -> bool {
         let next = self.inputs.get(self.next);
-        // That of a pipe may still be on its way.
-        next.is_some_and(|input| !input.is_stdin())
+        // What comes by a pipe may still be on its way.
+        next.is_some_and(|input| !input.piped)
     }
 
     fn extent(&self) -> (usize, u64) {

@@ -1,24 +1,26 @@
 //! From paths to files, in an order that is the same every time.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::load::Cause;
 use crate::{Error, MergedPatient, Result, TriggerMessage};
 
-/// A file to read, or standard input.
+/// A file or pipe to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// What it is called, where that isn't its path.
     pub(crate) name: Option<String>,
     /// The type that every resource in it has to have.
     pub(crate) resource_type: Option<&'static str>,
-    /// `None` for standard input.
+    /// `None` for standard input, and for an open file.
     pub(crate) path: Option<PathBuf>,
     /// Size in bytes as it is stored; 0 where it isn't known.
     pub(crate) size: u64,
+    /// It is no file: it can be read only once, and may keep its reader waiting.
+    pub(crate) piped: bool,
     /// One JSON text, not lines.
     pub(crate) document: bool,
     /// Its gzip stream, if it is one, is known to be whole.
@@ -50,16 +52,12 @@ impl Input {
             resource_type: None,
             path: None,
             size: 0,
+            piped: true,
             document: false,
             verified: false,
             opened: None,
             cause: None,
         }
-    }
-
-    /// Whether it can be read only once.
-    pub(crate) const fn is_stdin(&self) -> bool {
-        self.path.is_none() && self.opened.is_none()
     }
 
     /// A file that is open already, and may have no name any more: lines of
@@ -69,6 +67,7 @@ impl Input {
         Self {
             name: Some(name),
             size,
+            piped: false,
             opened: Some(Opened(Arc::new(Mutex::new(file)))),
             ..Self::stdin()
         }
@@ -109,6 +108,7 @@ impl Input {
             resource_type,
             path: Some(path),
             size,
+            piped: false,
             verified: true,
             ..Self::stdin()
         }
@@ -125,11 +125,12 @@ impl Input {
             .map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
-    fn file(path: PathBuf, size: u64) -> Self {
+    fn at(path: PathBuf, metadata: &Metadata) -> Self {
         let document = Kind::of(&path) == Some(Kind::Document);
         Self {
             path: Some(path),
-            size,
+            size: metadata.len(),
+            piped: !metadata.is_file(),
             document,
             ..Self::stdin()
         }
@@ -146,8 +147,8 @@ impl Input {
     }
 }
 
-/// Files for `paths`: each file as given (`-` is standard input), each folder
-/// with all below it by name. Files named `Patient…` come first.
+/// Files for `paths`: each file or pipe as given (`-` is standard input), each
+/// folder with all below it by name. Files named `Patient…` come first.
 ///
 /// In folders, files count that end in `.ndjson`, `.jsonl` or `.json`, also
 /// with `.gz` behind. Links to folders are not followed.
@@ -167,7 +168,7 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
         };
         let metadata = fs::metadata(path).map_err(fail)?;
         if !metadata.is_dir() {
-            inputs.push(Input::file(path.clone(), metadata.len()));
+            inputs.push(Input::at(path.clone(), &metadata));
             continue;
         }
         let before = inputs.len();
@@ -200,7 +201,7 @@ fn folder(path: &Path, inputs: &mut Vec<Input>) -> Result<()> {
                 source,
             })?;
             if metadata.is_file() {
-                inputs.push(Input::file(path, metadata.len()));
+                inputs.push(Input::at(path, &metadata));
             }
         }
     }
