@@ -156,11 +156,11 @@ fn folders_are_read_to_the_bottom_with_patients_first() {
         "in/a/Encounter.jsonl",
         &[r#"{"resourceType":"Group","id":"g","type":"person","actual":true}"#],
     );
-    sandbox.write("in/a/notes.txt", "not read");
+    sandbox.lines("in/a/LOUD.NDJSON", &[patient("loud", "")]);
     sandbox.write("in/a/.hidden", "not read");
     let ran = sandbox.run(["load", "-v", "--log-format", "json", "--json", "in"]);
     let ran = ran.exits(0);
-    assert_counts(&ran.json(), &[("resources", 3), ("created", 3)]);
+    assert_counts(&ran.json(), &[("resources", 4), ("created", 4)]);
     let read: Vec<String> = ran
         .stderr
         .lines()
@@ -174,9 +174,34 @@ fn folders_are_read_to_the_bottom_with_patients_first() {
         [
             "in/b/c/d/Patient.000.ndjson",
             "in/a/Encounter.jsonl",
+            "in/a/LOUD.NDJSON",
             "in/b/Observation.ndjson"
         ]
     );
+}
+
+/// Nobody is to believe that everything in a folder was read.
+#[test]
+fn what_is_passed_over_in_a_folder_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.lines("in/a.ndjson", &[patient("a", "")]);
+    for command in ["load", "normalize"] {
+        let ran = sandbox.run([command, "in"]).exits(0);
+        assert!(!ran.stderr.contains("passed over in"), "{}", ran.stderr);
+    }
+    for name in ["in/b/c.ndjson.1", "in/b/notes.txt", "in/d.ndjson.xz"] {
+        sandbox.write(name, "not read");
+    }
+    sandbox.write("in/.hidden", "not read");
+    for command in ["load", "normalize"] {
+        let ran = sandbox.run([command, "in"]).exits(0);
+        let told = r#"folder="in" count=3 first="in/b/c.ndjson.1""#;
+        for text in ["WARN passed over in the folder", told] {
+            assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
+        }
+    }
+    let all = ["load", "in", "in/b/notes.txt", "--json"];
+    assert_counts(&sandbox.run(all).exits(0).json(), &[("quarantined", 1)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::open::{not_lines, utf16};
+use super::format::{not_lines, utf16};
 use super::{FileRefused, Input};
 
 /// How much is read at a time. Large enough to make hand-overs between

@@ -1,6 +1,7 @@
 //! Where records come from.
 
 mod chunk;
+mod format;
 mod gzip;
 mod open;
 mod pipe;

@@ -151,7 +151,8 @@ impl Input {
 /// folder with all below it by name. Files named `Patient…` come first.
 ///
 /// In folders, files count that end in `.ndjson`, `.jsonl` or `.json`, also
-/// with `.gz` behind. Links to folders are not followed.
+/// with `.gz` behind, in small letters or large. Links to folders are not
+/// followed. A warning says of each folder what else was there and not hidden.
 ///
 /// # Errors
 /// A path that can't be read, and a folder without such files.
@@ -172,16 +173,27 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
             continue;
         }
         let before = inputs.len();
-        folder(path, &mut inputs)?;
+        let mut others = Vec::new();
+        folder(path, &mut inputs, &mut others)?;
         if inputs.len() == before {
             return Err(Error::NoInput { path: path.clone() });
+        }
+        if let Some(first) = others.first() {
+            tracing::warn!(
+                folder = path.display().to_string(),
+                count = others.len(),
+                first = first.display().to_string(),
+                "passed over in the folder, for its names: \
+                 what ends in .ndjson, .jsonl or .json, or with .gz behind, is read"
+            );
         }
     }
     inputs.sort_by_key(|input| !input.is_patients());
     Ok(inputs)
 }
 
-fn folder(path: &Path, inputs: &mut Vec<Input>) -> Result<()> {
+/// What is no input goes to `others`, unless it is hidden.
+fn folder(path: &Path, inputs: &mut Vec<Input>, others: &mut Vec<PathBuf>) -> Result<()> {
     let fail = |source| Error::Input {
         path: path.to_owned(),
         source,
@@ -194,15 +206,21 @@ fn folder(path: &Path, inputs: &mut Vec<Input>) -> Result<()> {
     for entry in entries {
         let path = entry.path();
         if entry.file_type().map_err(fail)?.is_dir() {
-            folder(&path, inputs)?;
-        } else if Kind::of(&path).is_some() {
+            folder(&path, inputs, others)?;
+            continue;
+        }
+        if Kind::of(&path).is_some() {
             let metadata = fs::metadata(&path).map_err(|source| Error::Input {
                 path: path.clone(),
                 source,
             })?;
             if metadata.is_file() {
                 inputs.push(Input::at(path, &metadata));
+                continue;
             }
+        }
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            others.push(path);
         }
     }
     Ok(())
@@ -217,7 +235,7 @@ enum Kind {
 impl Kind {
     /// By the name's ending.
     fn of(path: &Path) -> Option<Self> {
-        let mut name = PathBuf::from(path.file_name()?);
+        let mut name = PathBuf::from(path.file_name()?.to_ascii_lowercase());
         if name.extension().is_some_and(|end| end == OsStr::new("gz")) {
             name.set_extension("");
         }

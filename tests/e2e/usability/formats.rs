@@ -1,6 +1,7 @@
 //! Files of other formats where resources should be.
 
 use crate::generate::patient;
+use crate::sources::gzip;
 use crate::util::{Sandbox, assert_counts};
 
 /// A file that is never NDJSON, and why it is refused.
@@ -13,6 +14,14 @@ fn others() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     database.lines("ok.ndjson", &[patient("a", "")]);
     database.load(&["ok.ndjson"]);
     let database = std::fs::read(database.path("ingest.db")).expect("a store");
+    // Of what is small, lines are there as they are.
+    let line = format!("{}\n", patient("b", ""));
+    let begins = |magic: &[u8]| [magic, b"\n", line.as_bytes()].concat();
+    let mut tar = b"Patient.ndjson".to_vec();
+    tar.resize(257, 0);
+    tar.extend(b"ustar\x0000");
+    tar.resize(512, 0);
+    tar.extend(line.as_bytes());
     let (binary, csv) = ("it is a binary file", "it looks like CSV");
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10";
     let message = "MSH|^~\\&|REG|GHH|IN|R|20270115||ADT^A01|1|P|2.5.1\rPID|1||1^^^GHH^MR\r";
@@ -20,10 +29,21 @@ fn others() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("image.ndjson", png.to_vec(), binary),
         ("image.png", png.to_vec(), binary),
         (
-            "page.zip",
-            b"PK\x03\x04\x14\0\0\0\x08\0a.json".to_vec(),
-            binary,
+            "bulk.zip",
+            begins(b"PK\x03\x04\x14\0"),
+            "it is a zip archive",
         ),
+        (
+            "bulk.7z",
+            begins(b"7z\xBC\xAF\x27\x1C"),
+            "it is a 7z archive",
+        ),
+        ("a.ndjson.xz", begins(b"\xFD7zXZ\0"), "packed with xz"),
+        ("a.zst", begins(b"\x28\xB5\x2F\xFD"), "packed with zstd"),
+        ("a.lz4", begins(b"\x04\x22\x4D\x18"), "packed with lz4"),
+        ("a.bz2", begins(b"BZh9"), "packed with bzip2"),
+        ("bulk.tar", tar.clone(), "it is a tar archive"),
+        ("bulk.tar.gz", gzip(&tar), "it is a tar archive"),
         ("a.csv", table(","), csv),
         ("a.tsv", table("\t"), csv),
         ("b.ndjson", table(";"), csv),
