@@ -82,10 +82,13 @@ pub fn normalize(
 fn keep_pipes(inputs: &[Input], folder: &Path) -> Result<Vec<Input>> {
     let mut kept: Vec<Input> = Vec::new();
     for input in inputs {
+        if !input.piped {
+            kept.push(input.clone());
+            continue;
+        }
         // The same once more, where it is named twice.
         let before = inputs.iter().take(kept.len()).position(|own| own == input);
         kept.push(match before {
-            _ if !input.piped => input.clone(),
             Some(before) => kept[before].clone(),
             None => keep(input, folder)?,
         });
