@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use fhir_normalize::{Conditional, Normalized, Normalizer, Record, Rejected, Settings};
+use fhir_normalize::{Conditional, Normalized, Normalizer, Reason, Record, Rejected, Settings};
 
 use crate::matches::Matches;
-use crate::source::{self, Chunks, Content, Input};
+use crate::source::{self, Chunks, Content, FileRefused, Input, OverLimit};
 use crate::{Error, Event, Interrupt, Observer, Result};
 
 /// How [`normalize`] works.
@@ -159,7 +159,21 @@ impl Job<'_> {
         let output = self.options.output;
         let mut failed = None;
         let mut refusals: Vec<Rejected> = Vec::new();
-        let refused = self.each_with(observer, |normalizer, text, file, line, observer| {
+        let refused = self.each_with(observer, |normalizer, found, observer| {
+            let Found { file, line, .. } = found;
+            let text = match found.text {
+                Ok(text) => text,
+                Err(over) => {
+                    summary.quarantined += 1;
+                    observer.event(&Event::Quarantined {
+                        file,
+                        line,
+                        reason: Reason::TooLong.code(),
+                        detail: &over.to_string(),
+                    });
+                    return true;
+                }
+            };
             normalizer.records(text, &mut |_, result| match result {
                 Ok(Record::Resource(resource)) => {
                     *summary.by_type.entry(resource.resource_type).or_default() += 1;
@@ -215,69 +229,77 @@ impl Job<'_> {
 
     /// Calls `visit` with every resource.
     fn each(&mut self, mut visit: impl FnMut(&Normalized<'_>)) {
-        self.each_with(&mut (), |normalizer, text, _, _, _| {
-            normalizer.records(text, &mut |_, result| {
-                if let Ok(Record::Resource(resource)) = result {
-                    visit(&resource);
-                }
-            });
+        self.each_with(&mut (), |normalizer, found, _| {
+            if let Ok(text) = found.text {
+                normalizer.records(text, &mut |_, result| {
+                    if let Ok(Record::Resource(resource)) = result {
+                        visit(&resource);
+                    }
+                });
+            }
             true
         });
     }
 
-    /// Calls `visit` with every line or document, its file and its line
-    /// number, until it wants no more. Gives the number of files refused.
+    /// Calls `visit` with every line or document until it wants no more. Gives
+    /// the number of files refused.
     fn each_with(
         &mut self,
         observer: &mut dyn Observer,
-        mut visit: impl FnMut(&mut Normalizer, &[u8], &str, Option<u64>, &mut dyn Observer) -> bool,
+        mut visit: impl FnMut(&mut Normalizer, Found<'_>, &mut dyn Observer) -> bool,
     ) -> u64 {
         let mut refused = 0;
+        let limit = self.options.max_line;
         let position = Arc::new(AtomicU64::new(0));
         for input in self.inputs {
-            let name = input.name();
-            let mut number = 0;
+            let file = &*input.name();
+            let mut refuse = |reason: FileRefused, observer: &mut dyn Observer| {
+                refused += 1;
+                let reason = &reason.0;
+                observer.event(&Event::FileRefused { file, reason });
+            };
+            let mut visit = |text: Text<'_>, line, observer: &mut dyn Observer| {
+                visit(&mut self.normalizer, Found { text, file, line }, observer)
+            };
             let opened = source::open(input, &self.options.spool, &position, &Interrupt::new());
             let mut chunks = match opened.and_then(source::Text::proved) {
-                Ok(reader) => Chunks::new(reader, input, self.options.max_line),
+                Ok(reader) => Chunks::new(reader, input, limit),
                 Err(reason) => {
-                    refused += 1;
-                    observer.event(&Event::FileRefused {
-                        file: &name,
-                        reason: &reason.0,
-                    });
+                    refuse(reason, observer);
                     continue;
                 }
             };
-            let mut buffer = Vec::new();
+            let (mut buffer, mut number) = (Vec::new(), 0);
             loop {
                 let chunk = match chunks.next(buffer) {
                     Ok(Some(chunk)) => chunk,
                     Ok(None) => break,
                     Err(reason) => {
-                        refused += 1;
-                        observer.event(&Event::FileRefused {
-                            file: &name,
-                            reason: &reason.0,
-                        });
+                        refuse(reason, observer);
                         break;
                     }
                 };
-                if chunk.content == Content::Document {
-                    if !visit(&mut self.normalizer, &chunk.data, &name, None, observer) {
-                        return refused;
+                let going = match chunk.content {
+                    Content::Document => visit(Ok(&chunk.data), None, observer),
+                    Content::TooLong(length) => {
+                        number += 1;
+                        let line = (!chunk.document).then_some(number);
+                        visit(Err(OverLimit { length, limit }), line, observer)
                     }
-                    buffer = chunk.data;
-                    continue;
-                }
-                for line in chunk.data.split_inclusive(|&byte| byte == b'\n') {
-                    number += 1;
-                    let line = line.trim_ascii();
-                    let going = line.is_empty()
-                        || visit(&mut self.normalizer, line, &name, Some(number), observer);
-                    if !going {
-                        return refused;
+                    Content::Lines => {
+                        let mut lines = chunk.data.split_inclusive(|&byte| byte == b'\n');
+                        lines.all(|line| {
+                            number += 1;
+                            let line = line.trim_ascii();
+                            let length = line.len() as u64;
+                            let over = OverLimit { length, limit };
+                            let text = (line.len() <= limit).then_some(line).ok_or(over);
+                            line.is_empty() || visit(text, Some(number), observer)
+                        })
                     }
+                };
+                if !going {
+                    return refused;
                 }
                 buffer = chunk.data;
             }
@@ -285,6 +307,15 @@ impl Job<'_> {
         refused
     }
 }
+
+/// A line or document, and where it stands.
+struct Found<'a> {
+    text: Text<'a>,
+    file: &'a str,
+    line: Option<u64>,
+}
+
+type Text<'a> = std::result::Result<&'a [u8], OverLimit>;
 
 /// A digest in lower-case hexadecimal.
 struct Hex<'a>(&'a [u8; 32]);

@@ -226,6 +226,21 @@ fn lines_over_the_limit_are_refused_and_passed_over() {
     let offset = lines[0].len() + 1;
     let second = format!("in.ndjson|2|{offset}|too-long|1000");
     assert_eq!(refused, ["in.json||0|too-long|1000", &second]);
+    // One that is over the limit, and still read together with others.
+    let longer = patient("longer", &format!(r#","language":"{}""#, "x".repeat(5_000)));
+    sandbox.lines("short.ndjson", &[&lines[0], &longer, &lines[2]]);
+    let files = ["in.ndjson", "in.json", "short.ndjson"];
+    let normalize = [&["normalize"], options.as_slice(), files.as_slice()].concat();
+    let ran = sandbox.run(normalize).exits(0);
+    let both = format!("{}\n{}\n", lines[0], lines[2]);
+    assert_eq!(ran.text(), both.repeat(2));
+    let told = [
+        r#"reason="too-long""#,
+        "bytes, over the limit of 1000 (max_line)",
+    ];
+    for text in told {
+        assert_eq!(ran.stderr.matches(text).count(), 3, "{}", ran.stderr);
+    }
     // A limit just as long as the line takes it.
     let limit = length.to_string();
     let summary = sandbox.load_with(&["--max-line", &limit], &["in.ndjson"], 0);

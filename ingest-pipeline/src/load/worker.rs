@@ -9,7 +9,7 @@ use fhir_normalize::{IdMode, Normalizer, Reason, Record, Rejected, Settings};
 
 use super::batch::{Batch, Content, Place};
 use super::lines::{LineHasher, Marked};
-use crate::source::{self, Chunk};
+use crate::source::{self, Chunk, OverLimit};
 
 /// Patients known by their medical record number, shared by the workers of a
 /// run: a list to which each adds, and from which each takes what is new.
@@ -273,7 +273,10 @@ fn wrong_type(expected: Option<&str>, found: &'static str) -> Content {
 fn too_long(length: u64, limit: usize) -> Content {
     Content::Refused {
         reason: Reason::TooLong,
-        detail: format!("{length} bytes, over the limit of {limit}; the first {limit} are kept"),
+        detail: format!(
+            "{}; the first {limit} are kept",
+            OverLimit { length, limit }
+        ),
         resource_type: None,
     }
 }

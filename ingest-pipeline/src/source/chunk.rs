@@ -1,5 +1,6 @@
 //! A text cut into pieces that end with a line.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use super::format::{not_lines, utf16};
@@ -33,6 +34,20 @@ pub(crate) enum Content {
     Document,
     /// The beginning of a line or document of this many bytes, over the limit.
     TooLong(u64),
+}
+
+/// A line or document that is longer than it may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OverLimit {
+    pub(crate) length: u64,
+    pub(crate) limit: usize,
+}
+
+impl fmt::Display for OverLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length, limit } = self;
+        write!(f, "{length} bytes, over the limit of {limit} (max_line)")
+    }
 }
 
 /// Reads a text in [`Chunk`]s.

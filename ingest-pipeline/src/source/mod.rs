@@ -8,7 +8,7 @@ mod pipe;
 mod supply;
 mod walk;
 
-pub(crate) use chunk::{Chunk, Chunks, Content};
+pub(crate) use chunk::{Chunk, Chunks, Content, OverLimit};
 pub(crate) use gzip::Proof;
 pub(crate) use open::{Text, open, pipe};
 pub(crate) use supply::Files;
