@@ -96,6 +96,8 @@ fn files_that_are_no_ndjson_are_refused_whole() {
         ("utf16.ndjson", &[&[0xFF, 0xFE], utf16.as_slice()].concat()),
         ("unmarked.ndjson", &utf16),
         ("utf16.json", &utf16),
+        ("array.json", b"[{}]\n"),
+        ("page.json", b"\xEF\xBB\xBF<html>\n<body/>\n</html>\n"),
     ] {
         let sandbox = Sandbox::new();
         sandbox.write(name, bytes);
@@ -145,6 +147,33 @@ fn json_documents() {
             "in/half.json||unknown-resource-type|{\"resourceType\":\"Nothing\"}",
         ]
     );
+}
+
+/// Some call an export `.json` that is NDJSON.
+#[test]
+fn lines_in_a_json_file_are_lines() {
+    let (a, b) = (patient("a", ""), patient("b", ""));
+    for (text, created, quarantined) in [
+        (format!("{a}\n{b}\n"), 2, 0),
+        (format!("\u{feff}\n{a}\r\n\r\n{b}"), 2, 0),
+        (format!("{a}\n{{\n{b}\n"), 2, 1),
+        // One text, or what was to be one.
+        (format!("{a}\n"), 1, 0),
+        (format!("{a}\n]\n"), 0, 1),
+        (format!("{{\n{}\n", &a[1..]), 1, 0),
+        (format!("{{\n{}\n{b}\n", &a[1..]), 0, 1),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("in/export.json", &text);
+        sandbox.write("in/export.json.gz", gzip(&text));
+        let ran = sandbox.run(["normalize", "in/export.json"]).exits(0);
+        assert_eq!(ran.text().lines().count(), created, "{text}");
+        let summary = sandbox.load(&["in/export.json"]);
+        let counts = [("created", created as u64), ("quarantined", quarantined)];
+        assert_counts(&summary, &counts);
+        let summary = sandbox.load(&["in/export.json.gz"]);
+        assert_counts(&summary, &[("unchanged", created as u64)]);
+    }
 }
 
 #[test]

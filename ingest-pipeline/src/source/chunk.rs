@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use super::format::{not_lines, utf16};
+use super::format::{are_lines, not_document, not_lines};
 use super::{FileRefused, Input};
 
 /// How much is read at a time. Large enough to make hand-overs between
@@ -135,19 +135,18 @@ impl<R: Read> Chunks<R> {
     /// Looks at the beginning of the text, once.
     fn start(&mut self, buffer: &mut Vec<u8>) -> Result<(), FileRefused> {
         self.started = true;
-        let refused = if self.document {
-            utf16(buffer)
-        } else {
-            not_lines(buffer)
-        };
-        if let Some(reason) = refused {
-            return Err(FileRefused(reason.into()));
-        }
         if buffer.starts_with(b"\xEF\xBB\xBF") {
             buffer.drain(..3);
             self.offset = 3;
         }
-        Ok(())
+        // Some servers' exports are called so.
+        self.document = self.document && !are_lines(buffer);
+        let refused = if self.document {
+            not_document(buffer)
+        } else {
+            not_lines(buffer)
+        };
+        refused.map_or(Ok(()), |reason| Err(FileRefused(reason.into())))
     }
 
     /// Reads about [`CHUNK`] bytes after the first `filled`.

@@ -30,6 +30,26 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
     None
 }
 
+/// Why a file that should be one JSON text is none, if so.
+pub(super) fn not_document(text: &[u8]) -> Option<&'static str> {
+    let by_its_start = || match text.trim_ascii_start().first()? {
+        b'[' => Some("it is a JSON array, not a resource or Bundle: write one resource a line"),
+        b'<' => Some("it is XML or HTML, not JSON"),
+        _ => None,
+    };
+    utf16(text).or_else(|| packed(text)).or_else(by_its_start)
+}
+
+/// Whether a text that should be one of JSON is lines of such texts.
+pub(super) fn are_lines(text: &[u8]) -> bool {
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut full = lines.filter(|line| !line.is_empty());
+    let (Some(first), Some(second)) = (full.next(), full.next()) else {
+        return false;
+    };
+    second.starts_with(b"{") && fhir_json::Tape::new().parse(first).is_ok()
+}
+
 /// What a file is packed with, by the bytes that it has to begin with. Small
 /// ones have what they hold as it is, and would pass for lines.
 fn packed(text: &[u8]) -> Option<&'static str> {
@@ -101,7 +121,7 @@ fn another_format(text: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether a text is UTF-16 by its byte order mark or by its zero bytes.
-pub(super) fn utf16(text: &[u8]) -> Option<&'static str> {
+fn utf16(text: &[u8]) -> Option<&'static str> {
     let marked = text.starts_with(&[0xFF, 0xFE]) || text.starts_with(&[0xFE, 0xFF]);
     let zeros = matches!(text, [0, b'{' | b'[', ..] | [b'{' | b'[', 0, ..]);
     (marked || zeros).then_some("it is UTF-16: convert it to UTF-8")
