@@ -1,4 +1,4 @@
-//! What a file is that holds no NDJSON, as far as its beginning tells.
+//! What a file is, as far as its beginning tells.
 
 /// Why text that begins like this is not taken as NDJSON, if so.
 ///
@@ -50,42 +50,29 @@ pub(super) fn are_lines(text: &[u8]) -> bool {
     second.starts_with(b"{") && fhir_json::Tape::new().parse(first).is_ok()
 }
 
+/// What to do about a file that is this.
+macro_rules! unpack {
+    ($what:literal) => {
+        concat!("it is ", $what, ", not NDJSON: unpack it first")
+    };
+}
+
 /// What a file is packed with, by the bytes that it has to begin with. Small
 /// ones have what they hold as it is, and would pass for lines.
 fn packed(text: &[u8]) -> Option<&'static str> {
     let begins = |(magic, _): &&(&[u8], _)| text.starts_with(magic);
     let packed = PACKED.iter().find(begins).map(|&(_, reason)| reason);
-    let tar = text
-        .get(257..)
-        .is_some_and(|rest| rest.starts_with(b"ustar"));
-    packed.or_else(|| tar.then_some("it is a tar archive, not NDJSON: unpack it first"))
+    let tar = text.get(257..).unwrap_or_default().starts_with(b"ustar");
+    packed.or_else(|| tar.then_some(unpack!("a tar archive")))
 }
 
 const PACKED: [(&[u8], &str); 6] = [
-    (
-        b"PK\x03\x04",
-        "it is a zip archive, not NDJSON: unpack it first",
-    ),
-    (
-        b"7z\xBC\xAF\x27\x1C",
-        "it is a 7z archive, not NDJSON: unpack it first",
-    ),
-    (
-        b"\xFD7zXZ\0",
-        "it is packed with xz, not NDJSON: unpack it first",
-    ),
-    (
-        b"\x28\xB5\x2F\xFD",
-        "it is packed with zstd, not NDJSON: unpack it first",
-    ),
-    (
-        b"\x04\x22\x4D\x18",
-        "it is packed with lz4, not NDJSON: unpack it first",
-    ),
-    (
-        b"BZh",
-        "it is packed with bzip2, not NDJSON: unpack it first",
-    ),
+    (b"PK\x03\x04", unpack!("a zip archive")),
+    (b"7z\xBC\xAF\x27\x1C", unpack!("a 7z archive")),
+    (b"\xFD7zXZ\0", unpack!("packed with xz")),
+    (b"\x28\xB5\x2F\xFD", unpack!("packed with zstd")),
+    (b"\x04\x22\x4D\x18", unpack!("packed with lz4")),
+    (b"BZh", unpack!("packed with bzip2")),
 ];
 
 /// What a text is that does not begin with a record and has nothing of one,
