@@ -14,6 +14,7 @@ mod history;
 mod keys;
 mod kill;
 mod load;
+mod mixed;
 mod order;
 mod paths;
 mod pipes;

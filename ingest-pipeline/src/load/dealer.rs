@@ -7,6 +7,8 @@ use super::Cause;
 use super::lines::{Marked, Recognizer};
 use super::pool::Pool;
 use super::reader::Piece;
+use super::scout::Scout;
+use super::worker::Aliases;
 use crate::Interrupt;
 use crate::source::{Chunk, FileRefused, Proof};
 
@@ -16,6 +18,8 @@ pub(super) enum Job {
     /// From here on, the file may be written.
     Proved,
     Refused(FileRefused),
+    /// Patients that are known by their medical record number from here on.
+    Patients(Vec<String>),
     Chunk(Chunk, Vec<Marked>),
     /// Lets go of it when everything before is done.
     Wait(Sender<()>),
@@ -44,6 +48,9 @@ pub(super) struct Dealer<'a> {
     /// To the thread that proves what is coming.
     pub(super) early: Sender<Arc<Proof>>,
     pub(super) refused: bool,
+    pub(super) aliases: &'a Aliases,
+    /// Of the file, until it has news.
+    pub(super) scout: Option<Box<Scout>>,
 }
 
 impl Dealer<'_> {
@@ -70,6 +77,7 @@ impl Dealer<'_> {
                 self.refused = false;
                 self.proof.clone_from(&file.proof);
                 self.coming = file.coming;
+                self.scout = file.scout;
                 self.send(Job::File(file.name, file.cause, file.proof))
             }
             Piece::Chunk(chunk) if self.refused => {
@@ -87,20 +95,41 @@ impl Dealer<'_> {
     fn chunk(&mut self, chunk: Chunk) -> bool {
         let known = self.recognizer.as_mut().map(|own| own.mark(&chunk));
         let known = known.unwrap_or_default();
-        if !known.all {
-            if !self.prove() {
-                return false;
-            }
-            if let Some(coming) = self.coming.take() {
-                // Without that thread it is proved when its turn has come.
-                let _ = self.early.send(coming);
-            }
+        if !known.all && !self.begin_news() {
+            return false;
         }
         if self.refused {
             self.pool.put_buffer(chunk.data);
             return true;
         }
         self.send(Job::Chunk(chunk, known.lines))
+    }
+
+    /// What is to be known of a file before any news of it is written. Whether to
+    /// go on.
+    fn begin_news(&mut self) -> bool {
+        let patients = self.scout.take().map(|scout| {
+            let (patients, whole) = scout.run(|| !self.interrupt.is_interrupted());
+            if let Some(proof) = self.proof.as_ref().filter(|_| whole) {
+                proof.read_to_its_end();
+            }
+            patients
+        });
+        if !self.prove() {
+            return false;
+        }
+        if let Some(coming) = self.coming.take() {
+            // Without that thread it is proved when its turn has come.
+            let _ = self.early.send(coming);
+        }
+        match patients {
+            // None are taken of a file that is damaged.
+            Some(patients) if !self.refused => {
+                let new = self.aliases.add(patients);
+                self.send(Job::Patients(new))
+            }
+            _ => true,
+        }
     }
 
     /// Makes sure that all of the file can be had, and refuses it where not.

@@ -86,11 +86,8 @@ impl Writer<'_> {
             new.push(patient.to_owned());
         });
         let source_system = &self.options.settings.source_system;
-        if !new.is_empty() {
-            // Workers know them already, before their batch is here.
-            let new: Vec<_> = new.iter().map(String::as_str).collect();
-            self.store.add_aliases(source_system, &new)?;
-        }
+        // Workers know them already, before their batch is here.
+        self.add_aliases(&new)?;
         if (!new.is_empty() || !self.accepted.any)
             && !self.store.pending_repoints(source_system)?.is_empty()
         {

@@ -13,6 +13,7 @@ mod pool;
 mod pump;
 mod reader;
 mod refuse;
+mod scout;
 mod settle;
 mod spool;
 mod unproved;

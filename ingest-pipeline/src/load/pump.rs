@@ -72,6 +72,8 @@ pub(super) fn pump(
             coming: None,
             early,
             refused: false,
+            aliases,
+            scout: None,
         };
         let mut again = Again {
             make: &worker,
@@ -129,6 +131,7 @@ fn take(writer: &mut Writer<'_>, message: Done, position: &AtomicU64, pool: &Poo
         }
         Done::Proved => writer.proved(),
         Done::Refused(FileRefused(reason)) => writer.refuse_file(&reason),
+        Done::Patients(patients) => writer.add_aliases(&patients)?,
         Done::Waited => {}
         Done::Batch(batch) if writer.is_refused() => pool.put(*batch),
         Done::Batch(batch) => {
@@ -188,6 +191,7 @@ enum Done {
     File(String, Option<Arc<Cause>>, Option<Arc<Proof>>),
     Proved,
     Refused(FileRefused),
+    Patients(Vec<String>),
     Batch(Box<Batch>),
     Waited,
 }
@@ -198,6 +202,7 @@ fn work(mut worker: Worker<'_>, pool: &Pool, jobs: &Receiver<Job>, done: &SyncSe
             Job::File(name, cause, proof) => Done::File(name, cause, proof),
             Job::Proved => Done::Proved,
             Job::Refused(refused) => Done::Refused(refused),
+            Job::Patients(patients) => Done::Patients(patients),
             Job::Chunk(chunk, known) => {
                 let mut batch = pool.take();
                 worker.process(chunk, &known, &mut batch);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::SyncSender;
 
+use fhir_normalize::IdMode;
+
 use super::pool::Pool;
+use super::scout::Scout;
 use super::{Cause, LoadOptions};
 use crate::Interrupt;
-use crate::source::{self, Chunk, Chunks, FileRefused, Proof, Source, Supply};
+use crate::source::{self, Chunk, Chunks, FileRefused, Input, Proof, Source, Supply, Text};
 
 /// Text that is read ahead of a gzip stream: where that is all of it, it is
 /// decoded once.
@@ -38,6 +41,8 @@ pub(super) struct FileBegun {
     long: bool,
     /// The proof of the file after it, where that is known and takes long.
     pub(super) coming: Option<Arc<Proof>>,
+    /// What finds the patients in it, where that may be worth it.
+    pub(super) scout: Option<Box<Scout>>,
 }
 
 type Opened = (FileBegun, Result<Chunks<Box<dyn Read + Send>>, FileRefused>);
@@ -93,13 +98,19 @@ impl Reader<'_> {
                     proof: None,
                     long: false,
                     coming: None,
+                    scout: None,
                 };
                 return (file, Err(FileRefused(reason)));
             }
         };
         let opened = source::open(&input, &self.options.spool, self.position, self.interrupt);
-        let (text, proof) = match opened.map(source::Text::unproved) {
-            Ok((text, proof)) => (Ok(text), proof),
+        let mut scout = None;
+        let (text, proof) = match opened {
+            Ok(mut text) => {
+                scout = self.scout(&input, &mut text);
+                let (text, proof) = text.unproved();
+                (Ok(text), proof)
+            }
             Err(refused) => (Err(refused), None),
         };
         let file = FileBegun {
@@ -109,9 +120,21 @@ impl Reader<'_> {
             proof,
             long: input.size >= LONG,
             coming: None,
+            scout,
         };
         let chunks = text.map(|text| Chunks::new(text, &input, self.options.max_line));
         (file, chunks)
+    }
+
+    fn scout(&self, input: &Input, text: &mut Text) -> Option<Box<Scout>> {
+        let LoadOptions {
+            settings, max_line, ..
+        } = self.options;
+        if settings.id_mode != IdMode::Preserve || !input.is_mixed() {
+            return None;
+        }
+        let text = text.take_again()?;
+        Some(Box::new(Scout::new(text, input, settings, *max_line)))
     }
 }
 

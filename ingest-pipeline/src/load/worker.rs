@@ -23,7 +23,7 @@ impl Aliases {
     }
 
     /// Adds the patients that are new to the list and gives them back.
-    fn add(&self, patients: impl IntoIterator<Item = String>) -> Vec<String> {
+    pub(crate) fn add(&self, patients: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (list, set) = &mut *shared;
         let new: Vec<_> = patients

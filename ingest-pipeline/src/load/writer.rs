@@ -119,10 +119,7 @@ impl<'a> Writer<'a> {
     /// Writes the records of a batch, or puts them aside for the end.
     pub(crate) fn write(&mut self, batch: &Batch) -> Result<()> {
         let source_system = &self.options.settings.source_system;
-        if !batch.aliases.is_empty() {
-            let aliases: Vec<_> = batch.aliases.iter().map(String::as_str).collect();
-            self.store.add_aliases(source_system, &aliases)?;
-        }
+        self.add_aliases(&batch.aliases)?;
         if !batch.patients.is_empty() {
             let patients: Vec<_> = batch.patients.iter().map(String::as_str).collect();
             self.store
@@ -179,6 +176,16 @@ impl<'a> Writer<'a> {
         self.uncommitted.0 += batch.text.len();
         self.uncommitted.1 += batch.records.len();
         self.commit_if_due()
+    }
+
+    /// Takes note of patients that are known by their medical record number.
+    pub(crate) fn add_aliases(&mut self, patients: &[String]) -> Result<()> {
+        if patients.is_empty() {
+            return Ok(());
+        }
+        let source_system = &self.options.settings.source_system;
+        let patients: Vec<_> = patients.iter().map(String::as_str).collect();
+        Ok(self.store.add_aliases(source_system, &patients)?)
     }
 
     /// Puts resources into the store and counts what became of them.

@@ -15,6 +15,8 @@ use crate::Interrupt;
 pub(crate) struct Text {
     reader: Box<dyn Read + Send>,
     proof: Option<Arc<Proof>>,
+    /// The same from its beginning, where it can be read twice.
+    again: Option<Box<dyn Read + Send>>,
 }
 
 impl Text {
@@ -24,6 +26,11 @@ impl Text {
             proof.verdict()?;
         }
         Ok(self.reader)
+    }
+
+    /// A second reader of the text, where there is one; once.
+    pub(crate) fn take_again(&mut self) -> Option<Box<dyn Read + Send>> {
+        self.again.take()
     }
 
     /// The text, and what has to be asked before anything of it is written,
@@ -79,6 +86,7 @@ fn piped(
                 position: Arc::clone(position),
             }),
             proof: None,
+            again: None,
         });
     }
     // A pipe can't be read twice, so it is kept to be verified first.
@@ -90,17 +98,23 @@ fn piped(
 
 fn text(file: Placed, gzip: bool, verified: bool, position: &Arc<AtomicU64>) -> Text {
     let proof = (gzip && !verified).then(|| Arc::new(Proof::new(file.clone())));
+    let again = Some(decoded(file.clone(), gzip));
     let stored = Counted {
         inner: file,
         position: Arc::clone(position),
     };
     Text {
-        reader: if gzip {
-            Box::new(decoder(stored))
-        } else {
-            Box::new(stored)
-        },
+        reader: decoded(stored, gzip),
         proof,
+        again,
+    }
+}
+
+fn decoded(stored: impl Read + Send + 'static, gzip: bool) -> Box<dyn Read + Send> {
+    if gzip {
+        Box::new(decoder(stored))
+    } else {
+        Box::new(stored)
     }
 }
 

@@ -5,6 +5,8 @@ use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use fhir_normalize::resource_type;
+
 use crate::load::Cause;
 use crate::{Error, MergedPatient, Result, TriggerMessage};
 
@@ -134,6 +136,18 @@ impl Input {
             document,
             ..Self::stdin()
         }
+    }
+
+    /// Whether patients may stand behind those who refer to them, for all that
+    /// the name says. Nothing depends on it.
+    pub(crate) fn is_mixed(&self) -> bool {
+        let Some(name) = self.path.as_deref().and_then(Path::file_name) else {
+            return false;
+        };
+        let name = name.to_string_lossy();
+        let word = name.split(|letter: char| !letter.is_ascii_alphabetic());
+        let of_a_type = word.take(1).any(|word| resource_type(word).is_some());
+        !(self.piped || self.document || self.resource_type.is_some() || of_a_type)
     }
 
     /// Files that hold patients by their name: read first, so that most
