@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
+use fhir_normalize::{Normalizer, Settings};
+
 use super::Cause;
 use super::lines::{Marked, Recognizer};
 use super::pool::Pool;
@@ -50,7 +52,10 @@ pub(super) struct Dealer<'a> {
     pub(super) refused: bool,
     pub(super) aliases: &'a Aliases,
     /// Of the file, until it has news.
-    pub(super) scout: Option<Box<Scout>>,
+    pub(super) scout: Option<Scout>,
+    /// For what scouts find, from the first on.
+    pub(super) normalizer: Option<Normalizer>,
+    pub(super) settings: &'a Settings,
 }
 
 impl Dealer<'_> {
@@ -109,7 +114,9 @@ impl Dealer<'_> {
     /// go on.
     fn begin_news(&mut self) -> bool {
         let patients = self.scout.take().map(|scout| {
-            let (patients, whole) = scout.run(|| !self.interrupt.is_interrupted());
+            let make = || Normalizer::new(self.settings.clone());
+            let normalizer = self.normalizer.get_or_insert_with(make);
+            let (patients, whole) = scout.run(normalizer, || !self.interrupt.is_interrupted());
             if let Some(proof) = self.proof.as_ref().filter(|_| whole) {
                 proof.read_to_its_end();
             }

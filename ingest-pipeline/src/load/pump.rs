@@ -74,6 +74,8 @@ pub(super) fn pump(
             refused: false,
             aliases,
             scout: None,
+            normalizer: None,
+            settings: &options.settings,
         };
         let mut again = Again {
             make: &worker,

@@ -42,7 +42,7 @@ pub(super) struct FileBegun {
     /// The proof of the file after it, where that is known and takes long.
     pub(super) coming: Option<Arc<Proof>>,
     /// What finds the patients in it, where that may be worth it.
-    pub(super) scout: Option<Box<Scout>>,
+    pub(super) scout: Option<Scout>,
 }
 
 type Opened = (FileBegun, Result<Chunks<Box<dyn Read + Send>>, FileRefused>);
@@ -104,13 +104,10 @@ impl Reader<'_> {
             }
         };
         let opened = source::open(&input, &self.options.spool, self.position, self.interrupt);
-        let mut scout = None;
-        let (text, proof) = match opened {
-            Ok(mut text) => {
-                scout = self.scout(&input, &mut text);
-                let (text, proof) = text.unproved();
-                (Ok(text), proof)
-            }
+        let text = opened.as_ref().ok();
+        let scout = text.and_then(|text| self.scout(&input, text));
+        let (text, proof) = match opened.map(source::Text::unproved) {
+            Ok((text, proof)) => (Ok(text), proof),
             Err(refused) => (Err(refused), None),
         };
         let file = FileBegun {
@@ -126,15 +123,15 @@ impl Reader<'_> {
         (file, chunks)
     }
 
-    fn scout(&self, input: &Input, text: &mut Text) -> Option<Box<Scout>> {
+    fn scout(&self, input: &Input, text: &Text) -> Option<Scout> {
         let LoadOptions {
             settings, max_line, ..
         } = self.options;
         if settings.id_mode != IdMode::Preserve || !input.is_mixed() {
             return None;
         }
-        let text = text.take_again()?;
-        Some(Box::new(Scout::new(text, input, settings, *max_line)))
+        let text = text.again()?;
+        Some(Scout::new(text, input, *max_line))
     }
 }
 

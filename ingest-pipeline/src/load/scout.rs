@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use fhir_normalize::{Normalizer, Record, Settings};
+use fhir_normalize::{Normalizer, Record};
 use memchr::{memchr, memmem, memrchr};
 
 use crate::source::{Chunks, Content, Input};
@@ -11,25 +11,18 @@ use crate::source::{Chunks, Content, Input};
 ///
 /// Who is known by a medical record number is referred to by another id. Where
 /// that is found out after most of those references were written, most of the
-/// store is written again, which takes three times as long as the load. To look
-/// through all of a file takes a thirtieth.
+/// store is written again, and the load takes three times as long. To look through
+/// a file first costs little beside that.
 pub(super) struct Scout {
     chunks: Chunks<Box<dyn Read + Send>>,
-    normalizer: Normalizer,
     limit: usize,
 }
 
 impl Scout {
     /// One for lines up to `limit` bytes of an input, which is read to its end.
-    pub(super) fn new(
-        text: Box<dyn Read + Send>,
-        input: &Input,
-        settings: &Settings,
-        limit: usize,
-    ) -> Self {
+    pub(super) fn new(text: Box<dyn Read + Send>, input: &Input, limit: usize) -> Self {
         Self {
             chunks: Chunks::new(text, input, limit),
-            normalizer: Normalizer::new(settings.clone()),
             limit,
         }
     }
@@ -37,14 +30,18 @@ impl Scout {
     /// The patients known by their medical record number, and whether all of the
     /// file was read. It ends early where `going` says so, and at what can't be
     /// read: whoever reads the file next will say so.
-    pub(super) fn run(mut self, going: impl Fn() -> bool) -> (Vec<String>, bool) {
+    pub(super) fn run(
+        mut self,
+        normalizer: &mut Normalizer,
+        going: impl Fn() -> bool,
+    ) -> (Vec<String>, bool) {
         let mut found = Vec::new();
         let mut buffer = Vec::new();
         while going() {
             match self.chunks.next(buffer) {
                 Ok(Some(chunk)) => {
                     if chunk.content == Content::Lines {
-                        self.look(&chunk.data, &mut found);
+                        self.look(&chunk.data, normalizer, &mut found);
                     }
                     buffer = chunk.data;
                 }
@@ -55,7 +52,7 @@ impl Scout {
         (found, false)
     }
 
-    fn look(&mut self, lines: &[u8], found: &mut Vec<String>) {
+    fn look(&self, lines: &[u8], normalizer: &mut Normalizer, found: &mut Vec<String>) {
         let mut from = 0;
         while let Some(at) = memmem::find(&lines[from..], PATIENT) {
             let at = from + at;
@@ -70,7 +67,7 @@ impl Scout {
             if line.len() > self.limit {
                 continue;
             }
-            self.normalizer.records(line, &mut |_, result| {
+            normalizer.records(line, &mut |_, result| {
                 if let Ok(Record::Resource(resource)) = result
                     && resource.mrn_patient
                 {

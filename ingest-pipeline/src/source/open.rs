@@ -15,8 +15,8 @@ use crate::Interrupt;
 pub(crate) struct Text {
     reader: Box<dyn Read + Send>,
     proof: Option<Arc<Proof>>,
-    /// The same from its beginning, where it can be read twice.
-    again: Option<Box<dyn Read + Send>>,
+    /// The file, and whether it is gzipped, where it can be read twice.
+    again: Option<(Placed, bool)>,
 }
 
 impl Text {
@@ -28,9 +28,10 @@ impl Text {
         Ok(self.reader)
     }
 
-    /// A second reader of the text, where there is one; once.
-    pub(crate) fn take_again(&mut self) -> Option<Box<dyn Read + Send>> {
-        self.again.take()
+    /// A second reader of the text, where it can be read twice.
+    pub(crate) fn again(&self) -> Option<Box<dyn Read + Send>> {
+        let (file, gzip) = self.again.clone()?;
+        Some(decoded(file, gzip))
     }
 
     /// The text, and what has to be asked before anything of it is written,
@@ -98,7 +99,7 @@ fn piped(
 
 fn text(file: Placed, gzip: bool, verified: bool, position: &Arc<AtomicU64>) -> Text {
     let proof = (gzip && !verified).then(|| Arc::new(Proof::new(file.clone())));
-    let again = Some(decoded(file.clone(), gzip));
+    let again = Some((file.clone(), gzip));
     let stored = Counted {
         inner: file,
         position: Arc::clone(position),
