@@ -2,7 +2,7 @@
 //! as `cat *.ndjson` makes them.
 
 use crate::dump::Dump;
-use crate::generate::{mrn_patient, observation, patient};
+use crate::generate::{bundle, mrn_patient, observation, patient};
 use crate::sources::gzip;
 use crate::util::{Sandbox, assert_counts};
 
@@ -18,12 +18,13 @@ fn observations() -> String {
     (0..RECORDS).map(line).collect()
 }
 
-/// Six of the seven that are referred to, one of them written by hand, and
-/// what is no patient of the file.
+/// Six of the seven that are referred to, one of them in a Bundle and one
+/// written by hand, and what is no patient of the file.
 fn patients() -> String {
-    let mut lines: Vec<_> = (0..5)
+    let mut lines: Vec<_> = (0..4)
         .map(|number| mrn_patient(&number.to_string()))
         .collect();
+    lines.push(bundle(&[mrn_patient("4")]));
     let spaced = mrn_patient("5").replacen(':', " : ", 1);
     lines.push(spaced.replacen('{', "  { ", 1));
     let contained = mrn_patient("6").replace("\"id\":\"6\"", "\"id\":\"p\"");
