@@ -39,7 +39,8 @@ pub(super) struct FileBegun {
     pub(super) proof: Option<Arc<Proof>>,
     /// The file is too long to be read [`AHEAD`] as a whole.
     long: bool,
-    /// The proof of the file after it, where that is known and takes long.
+    /// The proof of the file after it, where that is known and takes long; a
+    /// scout finds it on its way.
     pub(super) coming: Option<Arc<Proof>>,
     /// What finds the patients in it, where that may be worth it.
     pub(super) scout: Option<Scout>,
@@ -69,7 +70,9 @@ impl Reader<'_> {
                 coming = self.next();
             }
             let proof = file.proof.clone();
-            let long = coming.as_ref().filter(|(next, _)| next.long);
+            let long = coming
+                .as_ref()
+                .filter(|(next, _)| next.long && next.scout.is_none());
             file.coming = long.and_then(|(next, _)| next.proof.clone());
             let going = send(Piece::File(file))
                 && match chunks {
