@@ -1,10 +1,10 @@
 //! Summaries, exit codes, and what standard output carries.
 
 use std::io::Write;
-use std::process::Command;
 
 use serde_json::json;
 
+use crate::bulk::wait::terminate;
 use crate::dump::Dump;
 use crate::generate::{bundle, mixed, observation, patient};
 use crate::util::{Ran, Sandbox, assert_balances, assert_counts, until_logged};
@@ -183,12 +183,7 @@ fn interrupted_by_a_signal_and_finished_by_the_next_run() {
     // can't have ended.
     let mut child = sandbox.spawn(["load", "--json", "-v", "in", "-"]);
     let _log = until_logged(&mut child, "started");
-    let pid = child.id();
-    let sent = Command::new("sh")
-        .arg("-c")
-        .arg(format!("kill -TERM {pid}"))
-        .status();
-    assert!(sent.expect("a shell").success());
+    terminate(&child);
     // Closes standard input.
     let ran = Ran::of(child.wait_with_output().expect("it ends")).exits(12);
     let summary = ran.json();

@@ -2,9 +2,10 @@
 //! writes to them.
 #![cfg(unix)]
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::{fs, thread};
 
+use crate::bulk::wait::terminate;
 use crate::generate::{mixed, observation, patient};
 use crate::sources::gzip;
 use crate::util::{Ran, Sandbox, assert_balances, assert_counts, until_logged};
@@ -24,14 +25,6 @@ fn run_with_pipes(sandbox: &Sandbox, arguments: &[&str], pipes: &[(&str, Vec<u8>
 fn pipe(sandbox: &Sandbox, name: &str) {
     let made = Command::new("mkfifo").arg(sandbox.path(name)).status();
     assert!(made.expect("mkfifo").success());
-}
-
-fn terminate(child: &Child) {
-    let sent = Command::new("sh")
-        .arg("-c")
-        .arg(format!("kill -TERM {}", child.id()))
-        .status();
-    assert!(sent.expect("a shell").success());
 }
 
 #[test]

@@ -8,8 +8,8 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
     if let Some(reason) = utf16(text).or_else(|| packed(text)) {
         return Some(reason);
     }
-    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let first = lines.find(|line| !line.is_empty())?;
+    let mut lines = full_lines(text);
+    let first = lines.next()?;
     match first[0] {
         b'[' => return Some("it is a JSON array, not NDJSON: write one resource a line"),
         b'<' => return Some("it is XML or HTML, not NDJSON"),
@@ -23,8 +23,7 @@ pub(super) fn not_lines(text: &[u8]) -> Option<&'static str> {
     let cut = fhir_json::Tape::new()
         .parse(first)
         .is_err_and(|error| error.kind() == fhir_json::ErrorKind::UnexpectedEnd);
-    let second = lines.find(|line| !line.is_empty());
-    if cut && second.is_some_and(|line| !line.starts_with(b"{")) {
+    if cut && lines.next().is_some_and(|line| !line.starts_with(b"{")) {
         return Some("it is a JSON document over several lines, not NDJSON: name it .json");
     }
     None
@@ -42,9 +41,8 @@ pub(super) fn not_document(text: &[u8]) -> Option<&'static str> {
 
 /// Whether a text that should be one of JSON is lines of such texts.
 pub(super) fn are_lines(text: &[u8]) -> bool {
-    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let mut full = lines.filter(|line| !line.is_empty());
-    let (Some(first), Some(second)) = (full.next(), full.next()) else {
+    let mut lines = full_lines(text);
+    let (Some(first), Some(second)) = (lines.next(), lines.next()) else {
         return false;
     };
     second.starts_with(b"{") && fhir_json::Tape::new().parse(first).is_ok()
@@ -82,13 +80,12 @@ fn another_format(text: &[u8]) -> Option<&'static str> {
     if text.starts_with(b"SQLite format 3\0") {
         return Some("it is an SQLite database, not NDJSON");
     }
-    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let is_record = |line: &[u8]| {
         let inside = line.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
         inside.is_some_and(|rest| rest.starts_with(b"\"") || rest.starts_with(b"}"))
     };
     let has_type = memchr::memmem::find(text, b"resourceType").is_some();
-    if has_type || lines.clone().any(is_record) {
+    if has_type || full_lines(text).any(is_record) {
         return None;
     }
     if text.starts_with(b"MSH|") {
@@ -98,13 +95,19 @@ fn another_format(text: &[u8]) -> Option<&'static str> {
     if memchr::memchr(0, text).is_some() {
         return Some("it is a binary file, not NDJSON: of those that are packed, gzip is read");
     }
-    let mut full = lines.filter(|line| !line.is_empty());
-    let (head, row) = (full.next()?, full.next()?);
+    let mut lines = full_lines(text);
+    let (head, row) = (lines.next()?, lines.next()?);
     let is_table = |separator| head.contains(separator) && row.contains(separator);
     b",;\t"
         .iter()
         .any(is_table)
         .then_some("it looks like CSV, not NDJSON")
+}
+
+/// Lines that are not blank, without the white space around them.
+fn full_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty())
 }
 
 /// Whether a text is UTF-16 by its byte order mark or by its zero bytes.

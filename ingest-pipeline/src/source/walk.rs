@@ -141,13 +141,15 @@ impl Input {
     /// Whether patients may stand behind those who refer to them, for all that
     /// the name says. Nothing depends on it.
     pub(crate) fn is_mixed(&self) -> bool {
-        let Some(name) = self.path.as_deref().and_then(Path::file_name) else {
+        if self.piped || self.document || self.resource_type.is_some() {
             return false;
-        };
-        let name = name.to_string_lossy();
-        let word = name.split(|letter: char| !letter.is_ascii_alphabetic());
-        let of_a_type = word.take(1).any(|word| resource_type(word).is_some());
-        !(self.piped || self.document || self.resource_type.is_some() || of_a_type)
+        }
+        let name = self.path.as_deref().and_then(Path::file_name);
+        name.is_some_and(|name| {
+            let name = name.to_string_lossy();
+            let mut words = name.split(|letter: char| !letter.is_ascii_alphabetic());
+            words.next().and_then(resource_type).is_none()
+        })
     }
 
     /// Files that hold patients by their name: read first, so that most
